@@ -1,0 +1,1 @@
+"""Handwritten digits: from ink to a reading. Importing this package loads neither TensorFlow nor Gradio."""

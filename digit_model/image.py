@@ -1,0 +1,338 @@
+"""Pictures to marks: the clean ink of each digit in a photo, scan, drawing or screenshot. frames.py frames the ink; reader.py calls it.
+
+    picture -> colours -> plane, ink dark -> contrast, paper gone -> mask -> pieces -> groups of pieces, one per digit -> marks
+
+Ink is what is narrow, long and clear of the picture's edge: by that it is told from paper, shadows, tables, frames and specks.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from digit_model import layout
+from digit_model.frames import DIGIT_BOX
+
+FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"]
+REDUCED_PIXELS = 16_000_000  # larger pictures only as JPEG, which is decoded at 1/2, 1/4 or 1/8
+LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it still has 50
+COARSE_SIDE = 96  # pixels, longest side where colour, polarity and line width are found
+WIDTHS = 0.05, 0.15, 0.4  # of the longest side: ink is narrower than one of these, paper is wider
+WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
+INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a mark's ink
+THINNEST_LINE = 2.5  # pixels in MNIST's box of 20, where its own lines have 1.9, 2.7, 4.4 (5 %, median, 95 %), measured as in `thickened`
+
+try:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    FORMATS.append("HEIF")
+except ImportError:  # HEIC is then refused like any unknown format
+    pass
+
+
+class UnreadableImage(ValueError):
+    """A picture that cannot be read; the message tells people what was wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One digit's ink, float32 (H, W), 0 paper .. 1 ink, cropped; its box (x, y, width, height) in pixels of the upright picture."""
+
+    ink: np.ndarray
+    box: tuple[float, float, float, float]
+
+
+def open_image(data: bytes, max_pixels: int) -> Image.Image:
+    """Return the first frame of a picture file, upright, of any mode; a large JPEG reduced, its full size in `info["full_size"]`.
+
+    Raises UnreadableImage; a size over the limits is refused before anything is decoded.
+    """
+    if not data:
+        raise UnreadableImage("The file is empty. Send a picture of a digit.")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise Image.DecompressionBombError
+        if width * height > REDUCED_PIXELS and image.format not in ("JPEG", "MPO"):
+            raise UnreadableImage(f"A {image.format} picture may have 16 megapixels. Make it smaller, or send it as JPEG.")
+        if image.format == "PNG":  # decoding alone passes over wrong checksums
+            image.verify()
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        shrink = LARGEST_SIDE / max(width, height)
+        image.draft(None, (int(width * shrink), int(height * shrink)))  # for JPEG only: the smallest size not below this
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    except UnreadableImage:
+        raise
+    except Image.DecompressionBombError:
+        raise UnreadableImage(f"The picture has more than {max_pixels / 1e6:g} megapixels. Make it smaller.") from None
+    except Image.UnidentifiedImageError:
+        raise UnreadableImage("This is no picture that can be read here. Send a PNG, JPEG, WebP, GIF, BMP, AVIF or HEIC file.") from None
+    except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files
+        raise UnreadableImage("The picture is damaged. Save it again and send the new file.") from None
+    turned = image.getexif().get(0x0112, 1) >= 5
+    upright.info["full_size"] = (height, width) if turned else (width, height)
+    return upright
+
+
+def marks(image: Image.Image) -> list[Mark]:
+    """Return the marks of a picture in reading order; an empty list where it is blank."""
+    colours = rgb(image)  # uint8 (H, W, 3)
+    coarse = shrunk(colours, COARSE_SIDE)
+    ink = find_ink(coarse)
+    if ink is None:
+        return []
+    direction, line, size = ink
+    colours = shrunk(colours, max(COARSE_SIDE, max(coarse.shape) * WORK_SIZE / size))
+    contrast = subtract_paper(seen_along(direction, colours), line * max(colours.shape) / max(coarse.shape))
+    pieces = Pieces(contrast)
+    scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
+    found = [Mark(cut_out(pieces, group, contrast), tuple(float(v) * scale for v in pieces.box(group))) for group in groups(pieces)]
+    corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
+    return [found[i] for row in layout.lines(corners) for i in row]
+
+
+def rgb(image):
+    """Return any picture as uint8 (H, W, 3), longest side at most LARGEST_SIDE, transparent paper white, under white ink black."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip
+        image = Image.fromarray((np.asarray(image).astype(np.float32).clip(0, 65535) / 257).astype(np.uint8))
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(image)
+    if pixels.shape[2] == 3:
+        return pixels
+    opaque = pixels[..., 3:].astype(np.float32) / 255
+    light = (pixels[..., :3] * opaque).mean() / max(opaque.mean(), 1e-6)
+    paper = 0 if opaque.mean() < 0.5 and light > 200 else 255
+    return (pixels[..., :3] * opaque + paper * (1 - opaque) + 0.5).astype(np.uint8)
+
+
+def shrunk(pixels, side):
+    """Return the picture made smaller by a whole number (by halves and the like OpenCV is slow), its longest side about `side` pixels."""
+    times = max(1, round(max(pixels.shape) / side))
+    height, width = (max(1, v // times) for v in pixels.shape[:2])
+    part = pixels[: height * times, : width * times]
+    return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA) if times > 1 else pixels
+
+
+def find_ink(coarse):
+    """Return (direction, line, size) of the ink in a coarse picture, None where there is none.
+
+    direction, float (3,): how its colour departs from the paper's, absolute sum 1; line, size: width and extent of its main piece, pixels.
+
+    Dark and light ink are looked for at several widths. Ink makes long pieces already at a small width; paper in and between digits makes
+    broad ones, at larger widths.
+    """
+    planes = []  # (direction, uint8 (H, W) with that ink dark)
+    for sign in (1, -1):
+        bright = coarse if sign == 1 else 255 - coarse
+        away = cv2.subtract(closed(bright, WIDTHS[1]), bright).astype(np.float32)
+        direction = (away * (away**2).sum(2, keepdims=True)).sum((0, 1))
+        if direction.any():
+            direction /= direction.sum()
+            planes.append((sign * direction, seen_along(direction, bright)))
+    best, second = (0, None, 0), 0
+    for width in WIDTHS:
+        for direction, plane in planes:
+            pieces = Pieces(cv2.subtract(closed(plane, width), plane))
+            if not pieces.weight.any():
+                continue
+            main = pieces.weight.argmax()
+            line, size = pieces.line(main), pieces.size[main]
+            score = pieces.weight[main] / size**0.5 * min(1, size / line / 8) * (1 - width) ** 2
+            second = max(second, min(score, best[0]))
+            best = max(best, (score, (direction, line, size), size / line), key=lambda found: found[0])
+        if best[0] > 4 * second and best[2] > 7:  # clear at once, as mostly; it halves the time
+            break
+    return best[1]
+
+
+def seen_along(direction, colours):
+    """Return the colours as one plane, uint8 (H, W), in which the ink is dark."""
+    return cv2.transform(colours, np.append(direction, -255 * direction.clip(max=0).sum())[None].astype(np.float32))
+
+
+def closed(pixels, width):
+    """Return the picture with everything dark filled from around that is narrower than `width`, a part of the longest side."""
+    side = max(5, round(max(pixels.shape) * width)) | 1
+    return cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+
+
+def subtract_paper(plane, line):
+    """Return uint8 (H, W): how much darker than the paper around it a pixel is, in parts of the paper's light."""
+    paper = closed(plane, (2 * line + 3) / max(plane.shape))
+    return cv2.divide(cv2.subtract(paper, plane), cv2.max(paper, 100), scale=255)  # 100: a dark table's noise stays small
+
+
+def level_and_noise(counts):
+    """Return the median of a histogram, and six median deviations: four standard deviations of normal noise."""
+    half = counts.sum() / 2
+    level = int(np.searchsorted(counts.cumsum(), half))
+    apart = np.bincount(np.abs(np.arange(256) - level), counts)
+    return level, 6 * int(np.searchsorted(apart.cumsum(), half))
+
+
+def ink_mask(contrast):
+    """Return uint8 (H, W), 1 where the contrast is that of ink: 0.4 of the strongest, and above the noise unless ink covers the picture."""
+    counts = cv2.calcHist([contrast], [0], None, [256], [0, 256]).ravel()
+    level, noise = level_and_noise(counts)
+    most = max(4, contrast.size // 2000)
+    taken = np.diff(np.minimum(counts[::-1].cumsum(), most), prepend=0)
+    strongest = taken @ np.arange(255, -1, -1) / taken.sum()
+    least = max(0.4 * strongest, min(max(level + noise, 10), 0.5 * strongest))
+    return cv2.threshold(contrast, int(least), 1, cv2.THRESH_BINARY)[1]
+
+
+def without_rules(mask):
+    """Return the mask without thin lines that run across the picture, as on ruled and squared paper; ink that crosses them stays."""
+    thin = max(2, round(0.008 * max(mask.shape)))
+    for across in (np.ones((thin, 1), np.uint8), np.ones((1, thin), np.uint8)):
+        flat = mask & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, across)
+        along = np.ones((4 * thin + 3, 1) if across.shape[0] == 1 else (1, 4 * thin + 3), np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.morphologyEx(flat, cv2.MORPH_CLOSE, along))
+        width, height = stats[:, 2], stats[:, 3]
+        length, bend, whole = (width, height, mask.shape[1]) if across.shape[1] == 1 else (height, width, mask.shape[0])
+        rule = (length > 0.85 * whole) & (bend < 0.12 * length)
+        rule[0] = False
+        mask = mask & ~(flat & rule[labels])
+    return mask
+
+
+class Pieces:
+    """The connected pieces of ink: x, y, w, h, area, size (longest side), contrast, each (N,), and labels (H, W), piece i as i + 1;
+    mask, values and inside (H, W): where there is ink, its contrast, its distance to the paper.
+
+    clear, 0 .. 1: less where a piece lies along the picture's edge. weight: extent times contrast, little where it can be no digit.
+    """
+
+    def __init__(self, contrast):
+        self.find(ink_mask(contrast), contrast)
+        height, width = contrast.shape
+        if max(height, width) > 64 and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
+            self.find(without_rules(self.mask), contrast)
+
+    def find(self, mask, contrast):
+        height, width = mask.shape
+        self.mask, self.values = mask, contrast
+        self.inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)  # to the nearest paper, the picture's edge is none
+        count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        self.x, self.y, self.w, self.h, self.area = stats[1:].T
+        self.size = np.maximum(self.w, self.h)
+        self.contrast = np.bincount(self.labels.ravel(), contrast.ravel(), count)[1:] / self.area
+        rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
+        self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
+        hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
+        large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
+        frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
+        self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
+
+    def is_frame(self, i):
+        """Return whether all of a piece lies along the edge of its box."""
+        x, y, w, h = self.x[i], self.y[i], self.w[i], self.h[i]
+        dx, dy = 1 + w // 12, 1 + h // 12
+        return (self.labels[y + dy : y + h - dy, x + dx : x + w - dx] == i + 1).sum() < 0.05 * self.area[i]
+
+    def line(self, i):
+        """Return the width of a piece's line at its widest, in pixels."""
+        part = np.s_[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]]
+        return 2 * self.inside[part][self.labels[part] == i + 1].max()
+
+    def box(self, group):
+        """Return x, y, width, height of several pieces."""
+        x, y = self.x[group].min(), self.y[group].min()
+        return x, y, (self.x + self.w)[group].max() - x, (self.y + self.h)[group].max() - y
+
+    def gaps(self, group, i):
+        """Return how far a piece is from a group to the side, and up or down; negative where they overlap."""
+        x, y, w, h = self.box(group)
+        side = max(x, self.x[i]) - min(x + w, self.x[i] + self.w[i])
+        return side, max(y, self.y[i]) - min(y + h, self.y[i] + self.h[i]), w, h
+
+
+def groups(pieces):
+    """Return the pieces of each digit: lists of indices, none where the main piece is no line of ink.
+
+    A tall piece is a digit, or part of the one it stands above or overlaps; a small one belongs to the nearest digit, or is a speck.
+    """
+    p = pieces
+    if not p.weight.any():
+        return []
+    grid = (p.w == p.mask.shape[1]) & (p.h == p.mask.shape[0])  # what is left of squared paper, if there is anything else
+    main = int((p.weight * np.where(grid, 0.1, 1)).argmax())
+    if not is_ink(p, main):
+        return []
+    worth = (p.size > 0.12 * p.size[main]) & (p.clear > 0.5) & (p.contrast > 0.5 * p.contrast[main]) & (p.weight > 0.02 * p.weight[main])
+    worth &= (p.size < p.size[main]) | (p.weight > 0.5 * p.weight[main])
+    worth[main] = True
+    chosen = np.flatnonzero(worth)[np.argsort(-p.h[worth])][:60]  # more than that is texture
+    tall = p.h[chosen] > 0.55 * p.size[chosen].max()
+    tall[0] = True
+    found = []
+    for i in chosen[tall]:
+        home = next((group for group in found if one_digit(p, group, i)), None)
+        home.append(i) if home else found.append([i])
+    small = list(chosen[~tall])
+    while small:  # the nearest first: it may bridge the way to the next
+        apart = np.array([[distance(p, group, i) for group in found] for i in small])
+        i, home = np.unravel_index(apart.argmin(), apart.shape)
+        if apart[i, home] > 0.45:
+            break
+        found[home].append(small.pop(i))
+    best = next((group for group in found if main in group), found[0])
+    return [group for group in found if group is best or is_like(p, group, best)]
+
+
+def is_ink(p, i):
+    """Return whether a piece is longer than wide, and stands out from the noise of the paper around."""
+    paper = 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8))
+    noise = sum(level_and_noise(cv2.calcHist([p.values], [0], paper, [256], [0, 256]).ravel()))
+    return p.size[i] >= 5 and p.size[i] > 1.8 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
+
+
+def one_digit(p, group, i):
+    """Return whether a tall piece is a part of a digit: over or under it, or side by side and well overlapping."""
+    across, along, w, h = p.gaps(group, i)
+    beside = along < -0.4 * min(h, p.h[i])
+    return along < 0.15 * max(h, p.h[i]) and across < (-0.25 * min(w, p.w[i]) if beside else 0.05 * max(h, p.h[i]))
+
+
+def distance(p, group, i):
+    """Return how far a small piece is from a digit, in parts of its height; sideways, where the next digit may be, it counts thrice."""
+    across, along, _, h = p.gaps(group, i)
+    return (3 * max(across, 0) + max(along, 0)) / max(h, p.size[i])
+
+
+def is_like(p, group, best):
+    """Return whether a group is a digit like the best one, and no speck, caption or line at the edge."""
+    _, _, width, height = p.box(group)
+    alike = 0.5 < height / p.box(best)[3] < 2 and height > 0.3 * width and p.clear[group].min() > 0.9
+    return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and max(map(p.line, group)) > 0.5 * max(map(p.line, best))
+
+
+def cut_out(p, group, contrast):
+    """Return the ink of some pieces, float32 (H, W), longest side INK_SIDE and a rim of paper."""
+    x, y, w, h = p.box(group)
+    part = np.s_[y : y + h, x : x + w]
+    inside = np.zeros(len(p.size) + 1, np.float32)
+    inside[np.array(group) + 1] = 1
+    ink = contrast[part] * inside[p.labels[part]]
+    ink = np.pad(ink / np.percentile(ink[ink > 0], 75), 1).clip(0, 1)
+    zoom = INK_SIDE / max(w, h)
+    return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
+
+
+def thickened(ink):
+    """Return the ink with its edge moved outward where its lines are thinner than THINNEST_LINE."""
+    solid = (ink > ink.max() / 2).astype(np.uint8)
+    inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
+    line = 4 * inside[solid > 0].mean() - 1  # across a line, the mean distance to its edge is a quarter of its width
+    grow = (THINNEST_LINE * INK_SIDE / DIGIT_BOX - line) / 2
+    if grow < 0.5:
+        return ink
+    outside = cv2.distanceTransform(1 - np.pad(solid, math.ceil(grow)), cv2.DIST_L2, 5)
+    return (grow + 0.5 - outside).clip(0, 1)

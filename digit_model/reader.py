@@ -1,0 +1,177 @@
+"""Frames to a Reading, by LiteRT. app.py and web call it with the Model that model_source.py serves.
+
+    strokes -> pieces_of_strokes \
+                                  pieces, one per digit -> read -> Reading
+    picture -> pieces_of_image  /
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from digit_model import frames, image, layout, strokes, touching
+
+NOT_A_DIGIT = 10  # the model's eleventh class
+REFUSAL = 0.8  # refused from this probability of "not a digit" on; chosen on tablet writers with even numbers and MNIST's validation part
+UNREAD_ALONE = 0.6  # all ink as one sign that is no digit is so much less likely than as digits
+UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
+
+
+@dataclass(frozen=True)
+class Model:
+    """What reads frames. Any thread may call it.
+
+    classify: float32 (N, H, W, 1), 0 paper .. 1 ink -> probabilities float32 (N, 10 or 11); size: (H, W) of its frames;
+    info: the "model" object of a Reading.
+    """
+
+    classify: Callable[[np.ndarray], np.ndarray]
+    size: tuple[int, int]
+    info: dict
+
+    @classmethod
+    def load(cls, path: Path, info: dict) -> "Model":
+        """Open a converted model (.tflite) as model_file.py writes it."""
+        interpreter = Interpreter(str(path), num_threads=2)
+        entry, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        lock = threading.Lock()  # an interpreter has one set of buffers
+        count = None
+
+        def classify(batch: np.ndarray) -> np.ndarray:
+            nonlocal count
+            with lock:
+                if len(batch) != count:
+                    interpreter.resize_tensor_input(entry["index"], batch.shape)
+                    interpreter.allocate_tensors()
+                    count = len(batch)
+                interpreter.set_tensor(entry["index"], batch)
+                interpreter.invoke()
+                return interpreter.get_tensor(out["index"])
+
+        _, height, width, _ = entry["shape_signature"]
+        return cls(classify, (int(height), int(width)), info)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What may be one digit: its frame, float32 (28, 28), and where it stands: x, y, width, height.
+
+    Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
+    cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top.
+    """
+
+    frame: np.ndarray
+    box: tuple[float, float, float, float]
+    start: int
+    stop: int
+    line: int = 0
+    cost: float = 0.0
+
+
+def pieces_of_strokes(drawing: list[np.ndarray]) -> list[Piece]:
+    """Return what may be the digits of a drawing, boxes in the strokes' own units; none when it is blank."""
+    pieces = []
+    for run in layout.runs(np.array([np.concatenate(strokes.extent([stroke])) for stroke in drawing]).reshape(-1, 4)):
+        digit = [drawing[i] for i in run.parts]
+        pieces.append(Piece(frames.frame(strokes.ink(digit)), strokes.box(digit), run.start, run.stop, run.line, run.cost))
+    return pieces
+
+
+def pieces_of_image(picture: Image.Image) -> list[Piece]:
+    """Return what may be the digits of an upright picture, boxes in its pixels; none when it is blank."""
+    marks = image.marks(picture)
+    boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)  # x, y, width, height
+    boxes[:, 2:] += boxes[:, :2]
+    pieces: list[Piece] = []
+    for line, members in enumerate(layout.lines(boxes)):
+        for mark in (marks[i] for i in members):
+            first = pieces[-1].stop if pieces else 0
+            pieces += [
+                Piece(frames.frame(ink), box, first + start, first + stop, line, cost) for ink, box, start, stop, cost in _partings(mark)
+            ]
+    return pieces
+
+
+def _partings(mark: image.Mark) -> Iterator[tuple]:
+    """Yield (ink, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
+    slices = touching.slices(mark.ink)
+    scale = mark.box[2] / mark.ink.shape[1]
+    for start in range(len(slices)):
+        for stop in range(start + 1, len(slices) + 1):
+            left, right = slices[start][0], slices[stop - 1][1]
+            ink = mark.ink[:, left:right]
+            x, y, width, height = frames.box(ink)
+            box = (mark.box[0] + (left + x) * scale, mark.box[1] + y * scale, width * scale, height * scale)
+            yield ink, box, start, stop, touching.CUT_COST if start else 0.0
+
+
+def read(model: Model, pieces: list[Piece]) -> dict:
+    """Return the Reading of the pieces: a dict ready for JSON."""
+    return read_and_choose(model, pieces)[0]
+
+
+def read_and_choose(model: Model, pieces: list[Piece]) -> tuple[dict, list[Piece]]:
+    """Return the Reading of the pieces and the piece of each of its digits."""
+    reading = {"text": "", "verdict": "blank", "confidence": None, "digits": [], "model": model.info}
+    if not pieces:
+        return reading, []
+    probabilities = model.classify(_batch([piece.frame for piece in pieces], model.size)).astype(float)  # (N, 10 or 11)
+    digits = [_digit(p, piece.box) for p, piece in zip(probabilities, pieces, strict=True)]
+    parts = max(piece.stop for piece in pieces)
+    path, certainty = best_path(pieces, [_score(digit, piece, parts) for digit, piece in zip(digits, pieces, strict=True)])
+    digits, chosen = [digits[i] for i in path], [pieces[i] for i in path]
+    confidence = certainty * math.prod(digit["confidence"] for digit in digits)
+    text = digits[0]["digit"]
+    for digit, before, piece in zip(digits[1:], chosen, chosen[1:], strict=False):
+        text += "\n" * (piece.line > before.line) + digit["digit"]
+    if not set(text) - {"?", "\n"}:
+        return reading | {"verdict": "not a digit", "confidence": confidence, "digits": digits}, chosen
+    return reading | {"text": text, "verdict": "digit" if len(text) == 1 else "number", "confidence": confidence, "digits": digits}, chosen
+
+
+def _score(digit: dict, piece: Piece, parts: int) -> float:
+    """Return the log-probability of a piece's answer, less for what it leaves unread."""
+    score = math.log(max(digit["confidence"], 1e-9))
+    if digit["digit"] != "?":
+        return score
+    alone = piece.stop - piece.start == parts  # one sign and nothing else
+    return score + math.log(UNREAD_ALONE if alone else UNREAD ** (piece.stop - piece.start))
+
+
+def best_path(pieces: list[Piece], scores: list[float]) -> tuple[list[int], float]:
+    """Return which pieces together take every part once with the highest sum of scores, and their share among all such ways, 0 .. 1.
+
+    scores: log-probability of each piece's answer. Dynamic programming over the parts, as in a segmentation lattice.
+    """
+    end = max(piece.stop for piece in pieces)
+    best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-math.inf, [])] * end
+    total = [0.0] + [-math.inf] * end  # log of the summed probabilities of all ways up to here
+    for i in sorted(range(len(pieces)), key=lambda i: pieces[i].start):
+        piece, score = pieces[i], scores[i] - pieces[i].cost
+        sum_so_far, path = best[piece.start]
+        best[piece.stop] = max(best[piece.stop], (sum_so_far + score, [*path, i]))
+        total[piece.stop] = np.logaddexp(total[piece.stop], total[piece.start] + score)
+    return best[end][1], math.exp(best[end][0] - total[end])
+
+
+def _batch(of_pieces: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Return frames (28, 28) as one batch at the model's size: (N, H, W, 1)."""
+    if size != (frames.FRAME, frames.FRAME):
+        of_pieces = [cv2.resize(frame, size[::-1], interpolation=cv2.INTER_LINEAR) for frame in of_pieces]
+    return np.stack(of_pieces)[..., None]
+
+
+def _digit(probabilities: np.ndarray, box: tuple) -> dict:
+    ten = probabilities[:NOT_A_DIGIT]
+    best = int(ten.argmax())
+    digit, confidence = str(best), float(ten[best])
+    if len(probabilities) > NOT_A_DIGIT and probabilities[NOT_A_DIGIT] >= REFUSAL:
+        digit, confidence = "?", float(probabilities[NOT_A_DIGIT])
+    return {"digit": digit, "confidence": confidence, "probabilities": ten.tolist(), "box": [float(v) for v in box]}

@@ -1,0 +1,85 @@
+"""What the environment, or a `.env` file in the working folder, says. The one place that reads it; values are passed on from here."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+DEFAULT_REPO_ID = "NhanPhamThanh-IT/handwritten-digits"
+DEFAULT_PORT = 7860  # Gradio's and Spaces' own
+
+_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
+
+
+class SettingsError(ValueError):
+    """A variable has a value that is not allowed; the message is one line that names variable, value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the app. Made once, at the edge: `Settings.from_env()`."""
+
+    model_path: Path | None = None  # serve this file and ask no Hub
+    model_repo_id: str = DEFAULT_REPO_ID
+    model_revision: str = "main"  # a branch or tag is followed, a full commit hash is not
+    model_refresh_seconds: int = 600  # 0 = ask the Hub only at the start
+    port: int = DEFAULT_PORT
+    debug: bool = False
+    hf_home: Path = Path.home() / ".cache" / "huggingface"  # the Hub client's own folder; the last good model is kept in it
+    max_file_bytes: int = 25_000_000
+    max_pixels: int = 50_000_000
+    max_files: int = 1_000  # of one call
+    max_call_bytes: int = 150_000_000
+    max_points: int = 100_000  # of one drawing
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Return the settings of a mapping, by default of the environment after `.env`, which never overrules it. Raises SettingsError.
+
+        An empty variable counts as not set.
+        """
+        if environ is None:
+            # Into the environment, so that the Hub client sees HF_TOKEN, HF_HOME and its other variables too.
+            load_dotenv(Path(".env"))
+            environ = os.environ
+        env = {name: value.strip() for name, value in environ.items() if value.strip()}
+        path = env.get("MODEL_PATH")
+        cache = env.get("HF_HOME") or Path(env.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
+        return cls(
+            model_path=_absolute(path) if path else None,
+            model_repo_id=_matching(env, "MODEL_REPO_ID", cls.model_repo_id, _REPO_ID, "owner/name"),
+            model_revision=_matching(env, "MODEL_REVISION", cls.model_revision, _REVISION, "a branch, a tag or a commit hash"),
+            model_refresh_seconds=_number(env, "MODEL_REFRESH_SECONDS", cls.model_refresh_seconds, 0, 7 * 24 * 3600),
+            port=_number(env, "GRADIO_PORT" if "GRADIO_PORT" in env else "GRADIO_SERVER_PORT", cls.port, 1, 65535),
+            debug=_yes_or_no(env, "DEBUG", cls.debug),
+            hf_home=_absolute(cache),
+        )
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.expandvars(path)).expanduser().absolute()
+
+
+def _matching(env: Mapping[str, str], name: str, default: str, pattern: re.Pattern, allowed: str) -> str:
+    value = env.get(name, default)
+    if not pattern.fullmatch(value):
+        raise SettingsError(f"{name}={value!r} is not allowed; set it to {allowed}.")
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = env.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+        raise SettingsError(f"{name}={value!r} is not allowed; set it to a whole number from {low} to {high}.")
+    return int(value)
+
+
+def _yes_or_no(env: Mapping[str, str], name: str, default: bool) -> bool:
+    value = env.get(name, str(default)).lower()
+    if value not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise SettingsError(f"{name}={env[name]!r} is not allowed; set it to 1 or 0.")
+    return value in ("1", "true", "yes", "on")

@@ -1,0 +1,68 @@
+"""Pen strokes to ink: what was drawn, redrawn at the line thickness MNIST has, so that pen width and digit size no longer matter."""
+
+import math
+
+import cv2
+import numpy as np
+
+DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
+LINE = 0.115  # thickness of the redrawn line in parts of the longest side; MNIST's digits have about 2.3 of 20 pixels
+
+
+class UnreadableStrokes(ValueError):
+    """What was sent is no list of strokes; the message says what to send instead."""
+
+
+def parse(value, max_points: int) -> list[np.ndarray]:
+    """Return the strokes of a JSON value as float32 (P, 2) arrays, y down; strokes without a point are dropped.
+
+    value: a list of strokes, each a list of [x, y] or [x, y, seconds]. Raises UnreadableStrokes.
+    """
+    shape = "strokes must be a list of strokes, each a list of points [x, y] or [x, y, seconds]"
+    if not isinstance(value, list) or not all(isinstance(stroke, list) for stroke in value):
+        raise UnreadableStrokes(f"{shape}.")
+    if sum(map(len, value)) > max_points:
+        raise UnreadableStrokes(f"The drawing has more than {max_points:,} points; send fewer, or send a picture.")
+    strokes = []
+    for stroke in filter(None, value):
+        if not all(isinstance(p, list) and len(p) in (2, 3) and all(type(v) in (int, float) for v in p) for p in stroke):
+            raise UnreadableStrokes(f"{shape}, of numbers.")
+        try:
+            points = np.array([p[:2] for p in stroke], np.float64)
+        except OverflowError:
+            points = np.array([math.inf])
+        if not (np.abs(points) < 1e9).all():  # False for NaN as well
+            raise UnreadableStrokes(f"{shape}, of finite numbers of ordinary size.")
+        strokes.append(points)
+    return strokes
+
+
+def box(strokes: list[np.ndarray]) -> tuple[float, float, float, float]:
+    """Return x, y, width, height of the strokes, in their own units."""
+    low, high = extent(strokes)
+    return (*low.tolist(), *(high - low).tolist())
+
+
+def extent(strokes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest x and y of the strokes: two arrays (2,)."""
+    points = np.concatenate(strokes)
+    return points.min(0), points.max(0)
+
+
+def ink(strokes: list[np.ndarray], line: float = LINE) -> np.ndarray:
+    """Return the strokes as ink: float32 (H, W), 0 paper .. 1 ink, the longer side about 160 pixels whatever the drawing's scale.
+
+    line: the line's thickness in parts of the longer side.
+    """
+    low, high = extent(strokes)
+    thickness = max(1, round(DRAWN_BOX * line))
+    scale = (DRAWN_BOX - thickness) / max(*(high - low), 1e-9)
+    margin = thickness // 2 + 2
+    width, height = np.ceil((high - low) * scale).astype(int) + 2 * margin
+    canvas = np.zeros((height, width), np.uint8)
+    for stroke in strokes:
+        points = np.rint((stroke - low) * scale + margin).astype(np.int32)
+        cv2.polylines(canvas, [points.reshape(-1, 1, 2)], isClosed=False, color=255, thickness=thickness, lineType=cv2.LINE_AA)
+        if len(points) == 1:
+            cv2.circle(canvas, points[0].tolist(), thickness // 2, 255, cv2.FILLED, cv2.LINE_AA)
+    return canvas.astype(np.float32) / 255
