@@ -1,0 +1,121 @@
+"""What the network learns from: MNIST, the shapes of hands.py, and things that are no digit. train.py and evaluate.py call it."""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from digit_model import frames, hands, strokes
+from digit_model.reader import NOT_A_DIGIT
+
+VALIDATION = 5_000  # of MNIST's train part, kept from training: the temperature and every choice are made on them
+MIRRORED = (3, 4, 6, 7, 9)  # digits whose mirror image is no digit: a mirrored 2 can be a 5, a mirrored 5 a 2
+TURNED = (2, 3, 4, 5, 7)  # digits that are no digit after a quarter turn
+
+
+@dataclass(frozen=True)
+class Split:
+    """Frames uint8 (N, 28, 28), 0 paper .. 255 ink, and labels int64 (N,): 0 .. 9, or 10 for no digit."""
+
+    frames: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, which) -> "Split":
+        return Split(self.frames[which], self.labels[which])
+
+
+def mnist(data: str | None = None, limit: int | None = None, seed: int = 0) -> tuple[Split, Split, Split]:
+    """Return MNIST as train, validation and test part.
+
+    data: an .npz in the layout of keras.datasets.mnist; without it that function downloads the official one.
+    limit: keep only so many training images, and a tenth of it for validation.
+    """
+    if data is None:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    else:
+        with np.load(Path(data)) as arrays:
+            x_train, y_train, x_test, y_test = (arrays[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    order = np.random.default_rng(seed).permutation(len(y_train))
+    held_out, rest = order[:VALIDATION], order[VALIDATION:]
+    train = Split(x_train, y_train.astype(np.int64))
+    return train[rest[:limit]], train[held_out[: limit and limit // 10]], Split(x_test, y_test.astype(np.int64))
+
+
+def drawn(count: int, seed: int, jobs: int | None = None) -> tuple[Split, Split]:
+    """Return `count` digits and as many things that are no digit, drawn by hands.py in as many hands, as frames.
+
+    jobs: processes that draw; by default one a processor. The result does not depend on it.
+    """
+    parts = [(min(1000, count - start), (seed, start)) for start in range(0, count, 1000)]
+    if jobs == 1 or len(parts) == 1:
+        pairs = [_draw_part(part) for part in parts]
+    else:
+        with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+            pairs = list(pool.map(_draw_part, parts))
+    digits, others = zip(*pairs, strict=True)
+    return join(digits), join(others)
+
+
+def join(splits: Iterable[Split]) -> Split:
+    """Return several splits as one, in order."""
+    splits = list(splits)
+    return Split(np.concatenate([split.frames for split in splits]), np.concatenate([split.labels for split in splits]))
+
+
+def _draw_part(part: tuple[int, tuple[int, int]]) -> tuple[Split, Split]:
+    count, seed = part
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(10, size=count)
+    digits = np.stack([_frame_of(hands.draw(str(label), rng), rng) for label in labels])
+    names = rng.choice([*hands.NON_DIGITS, *["scribble"] * 12], size=count)
+    others = np.stack([_frame_of(hands.scribble(rng) if name == "scribble" else hands.draw(name, rng), rng) for name in names])
+    return Split(digits, labels), Split(others, np.full(count, NOT_A_DIGIT))
+
+
+def _frame_of(drawing: list[np.ndarray], rng) -> np.ndarray:
+    line = np.clip(strokes.LINE * np.exp(rng.normal(0, 0.3)), 0.05, 0.25)  # pens differ, and so do MNIST's
+    return np.round(frames.frame(strokes.ink(drawing, line)) * 255).astype(np.uint8)
+
+
+def spoilt(digits: Split, count: int, rng: np.random.Generator) -> Split:
+    """Return `count` frames made of digits that are no digit any more: mirrored, turned, two or three side by side, and textures."""
+    kinds = rng.choice(4, size=count, p=[0.2, 0.2, 0.5, 0.1])
+    by_digit = [np.flatnonzero(digits.labels == d) for d in range(10)]
+
+    def pick(allowed) -> np.ndarray:
+        return digits.frames[rng.choice(by_digit[rng.choice(allowed)])].astype(np.float32) / 255
+
+    out = np.empty((count, frames.FRAME, frames.FRAME), np.uint8)
+    for i, kind in enumerate(kinds):
+        if kind == 0:
+            ink = pick(MIRRORED)[:, ::-1]
+        elif kind == 1:
+            ink = np.rot90(pick(TURNED), rng.choice([1, 3]))
+        elif kind == 2:
+            ink = side_by_side([frames.crop(pick(range(10))) for _ in range(rng.choice([2, 3], p=[0.8, 0.2]))], rng)
+        else:
+            coarse = rng.random((rng.integers(2, 14), rng.integers(2, 14))).astype(np.float32)
+            ink = np.clip(cv2.resize(coarse, (40, 40), interpolation=cv2.INTER_CUBIC) * 3 - rng.uniform(0.5, 2), 0, 1)
+        out[i] = np.round(np.clip(frames.frame(np.ascontiguousarray(ink)), 0, 1) * 255)
+    return Split(out, np.full(count, NOT_A_DIGIT))
+
+
+def side_by_side(inks: list[np.ndarray], rng) -> np.ndarray:
+    """Return the inks on one line of writing, from apart to overlapping a little: float32 (H, W)."""
+    height = max(len(ink) for ink in inks) + 6
+    canvas = np.zeros((height, sum(ink.shape[1] for ink in inks) + 8 * len(inks)), np.float32)
+    x = 0
+    for ink in inks:
+        y = rng.integers(0, height - len(ink) + 1)
+        place = canvas[y : y + len(ink), x : x + ink.shape[1]]
+        np.maximum(place, ink, out=place)
+        x += max(1, ink.shape[1] + int(rng.integers(-3, 7)))
+    return canvas

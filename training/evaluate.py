@@ -1,0 +1,233 @@
+"""Measures a model as the app reads with it, and writes metrics.json beside it: python -m training.evaluate DIR"""
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from sklearn.metrics import confusion_matrix, roc_auc_score
+from tqdm import tqdm
+
+from digit_model import frames, image, model_file, reader, strokes
+from training import dataset
+
+BINS = 15  # of equal width, for the calibration error
+DIGIT_SHAPED = set("OoIlSsZzBbqgDi1|/-")  # letters and signs with a digit's shape: neither answer is wrong
+
+
+class Judge:
+    """Reads pieces with one model and keeps (confidence, right) of every reading."""
+
+    def __init__(self, model: reader.Model):
+        self.model, self.answered, self.judged = model, [], []
+        self.wrongly_refused = self.several = self.digits = 0
+
+    def read(self, pieces: list[reader.Piece], label: str | None) -> bool:
+        """Tell whether the reading is right; label: the digit, or None for what should be refused."""
+        reading = reader.read(self.model, pieces)
+        verdict = reading["verdict"]
+        right = verdict == "not a digit" if label is None else reading["text"] == label
+        if label is not None:
+            self.digits += 1
+            self.wrongly_refused += verdict in ("not a digit", "blank")
+            self.several += len(reading["text"]) > 1
+        if reading["confidence"] is not None:
+            self.judged.append((reading["confidence"], right))
+            if verdict in ("digit", "number"):
+                self.answered.append((reading["confidence"], right))
+        return right
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    args.add_argument("dir", type=Path, help="folder with model.keras; metrics.json is written into it")
+    args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
+    args.add_argument("--sets", type=Path, help="folder with drawings and pictures by people to judge on as well (tablet_digits.npz ...)")
+    args.add_argument("--limit", type=int, help="judge on so many of each other set only, and on all of MNIST's test part")
+    args = args.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        converted = Path(folder) / "model.tflite"
+        converted.write_bytes(model_file.convert(args.dir / "model.keras"))
+        model = reader.Model.load(converted, info={})
+        _, _, test = dataset.mnist(args.data)
+        metrics = {
+            "mnist_test": on_mnist(model, test),
+            "mnist_test_changed": on_changed_mnist(model, test[: args.limit]),
+            "drawn_non_digits_refused": on_drawn_non_digits(model),
+            "file_bytes": (args.dir / "model.keras").stat().st_size,
+            "one_image_ms": one_image_ms(model),
+        }
+        if args.sets:
+            metrics["people"] = on_people(model, args.sets, args.limit)
+    (args.dir / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    print(json.dumps({k: v for k, v in metrics.items() if k != "mnist_test"} | {"mnist_test": summary(metrics["mnist_test"])}, indent=1))
+
+
+def summary(figures: dict) -> dict:
+    """Return the single numbers among the figures."""
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
+
+
+def on_mnist(model: reader.Model, test: dataset.Split) -> dict:
+    """Return accuracy, errors, calibration and confusion on MNIST's own frames."""
+    probabilities = classify(model, test.frames.astype(np.float32) / 255)
+    ten = probabilities[:, :10]
+    answered = probabilities[:, reader.NOT_A_DIGIT :].sum(1) < reader.REFUSAL
+    guesses = ten.argmax(1)
+    right = (guesses == test.labels) & answered
+    error, table = calibration(ten.max(1)[answered], right[answered])
+    return {
+        "images": len(test),
+        "accuracy": float(right.mean()),
+        "errors": int((~right).sum()),
+        "refused": int((~answered).sum()),
+        "accuracy_of_ten": float((guesses == test.labels).mean()),
+        "ece": error,
+        "brier": float(((ten - np.eye(10)[test.labels]) ** 2).sum(1).mean()),
+        "per_digit": [float(right[test.labels == d].mean()) for d in range(10)],
+        "confusion": confusion_matrix(test.labels, guesses, labels=range(10)).tolist(),
+        "reliability": table,
+    }
+
+
+def classify(model: reader.Model, of_pieces: np.ndarray, chunk: int = 256) -> np.ndarray:
+    """Return the probabilities of frames float32 (N, 28, 28): (N, 10 or 11)."""
+    return np.concatenate([model.classify(of_pieces[i : i + chunk, ..., None]) for i in range(0, len(of_pieces), chunk)])
+
+
+def calibration(confidence: np.ndarray, right: np.ndarray) -> tuple[float, list]:
+    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) and a row [mean confidence, accuracy, count] a bin."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    table = [[float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum())] for b in np.unique(bins)]
+    return sum(abs(sure - good) * count for sure, good, count in table) / len(confidence), table
+
+
+def on_changed_mnist(model: reader.Model, test: dataset.Split) -> dict:
+    """Return the accuracy on MNIST's test digits as pictures, changed in one way each, through the app's own road."""
+    rng = np.random.default_rng(0)
+    figures = {}
+    for name, change in CHANGES.items():
+        judge = Judge(model)
+        for frame, label in zip(tqdm(test.frames, desc=name, leave=False), test.labels, strict=True):
+            canvas = change(cv2.copyMakeBorder(frame, 14, 14, 14, 14, cv2.BORDER_CONSTANT), rng)
+            judge.read(reader.pieces_of_image(Image.fromarray(canvas)), str(label))
+        figures[name] = sum(right for _, right in judge.judged) / len(test)
+    return figures
+
+
+def _affine(canvas: np.ndarray, scale: float = 1, degrees: float = 0, x: float = 0, y: float = 0) -> np.ndarray:
+    side = len(canvas) * max(1, scale)
+    matrix = cv2.getRotationMatrix2D((len(canvas) / 2 - 0.5, len(canvas) / 2 - 0.5), degrees, scale)
+    matrix[:, 2] += (side - len(canvas)) / 2 + np.array([x, y])
+    return cv2.warpAffine(canvas, matrix, (int(side), int(side)), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _jpeg(canvas: np.ndarray) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_GRAYSCALE)
+
+
+CHANGES = {  # a picture uint8 (56, 56), light digit on dark, 14 pixels of paper around MNIST's 28 -> the changed picture
+    "as it is": lambda canvas, rng: canvas,
+    "moved": lambda canvas, rng: _affine(canvas, x=rng.uniform(-12, 12), y=rng.uniform(-12, 12)),
+    "scaled 0.5 to 3": lambda canvas, rng: _affine(canvas, scale=rng.uniform(0.5, 3)),
+    "turned up to 15 degrees": lambda canvas, rng: _affine(canvas, degrees=rng.uniform(-15, 15)),
+    "thinned": lambda canvas, rng: _affine(cv2.erode(_affine(canvas, 2), np.ones((3, 3))), 0.5)[28:84, 28:84],
+    "thickened": lambda canvas, rng: cv2.dilate(canvas, np.ones((2, 2))),
+    "noisy": lambda canvas, rng: np.clip(canvas + rng.normal(0, 20, canvas.shape), 0, 255).astype(np.uint8),
+    "blurred": lambda canvas, rng: cv2.GaussianBlur(canvas, (0, 0), 1),
+    "JPEG at 30 %": lambda canvas, rng: _jpeg(canvas),
+}
+
+
+def on_drawn_non_digits(model: reader.Model) -> float:
+    """Return the part of 5,000 letters, signs and scribbles of hands.py, of hands not trained on, that is refused."""
+    _, others = dataset.drawn(5000, seed=1_000_003)
+    return float((classify(model, others.frames.astype(np.float32) / 255)[:, reader.NOT_A_DIGIT :].sum(1) >= reader.REFUSAL).mean())
+
+
+def one_image_ms(model: reader.Model) -> float:
+    """Return the median time of one frame to its probabilities, in milliseconds."""
+    one = np.zeros((1, *model.size, 1), np.float32)
+    times = []
+    for _ in range(500):
+        start = time.perf_counter()
+        model.classify(one)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times) * 1000)
+
+
+def on_people(model: reader.Model, folder: Path, limit: int | None) -> dict:
+    """Return what the app reads of drawings and pictures by people: digits right, non-digits refused, how sure it was."""
+    judge, rng, figures = Judge(model), np.random.default_rng(0), {}
+
+    tablet = drawings(folder / "tablet_digits.npz")[:limit]
+    right = [judge.read(reader.pieces_of_strokes(d), label) for label, d, _ in tqdm(tablet, desc="tablet strokes", leave=False)]
+    odd = np.array([writer % 2 == 1 for *_, writer in tablet])
+    figures["tablet_strokes"] = float(np.mean(right))
+    figures["tablet_strokes_odd_writers"] = float(np.array(right)[odd].mean())
+    right = [
+        judge.read(reader.pieces_of_image(picture(d, rng)), label) for label, d, _ in tqdm(tablet, desc="tablet pictures", leave=False)
+    ]
+    figures["tablet_pictures"] = float(np.mean(right))
+
+    sources = defaultdict(list)
+    with open(folder / "images" / "labels.csv", newline="") as rows:
+        for row in csv.DictReader(rows):
+            upright = image.open_image((folder / "images" / row["file"]).read_bytes(), max_pixels=50_000_000)
+            sources[row["source"]].append(judge.read(reader.pieces_of_image(upright), row["label"]))
+    figures["pictures_mean_over_sources"] = float(np.mean([np.mean(rights) for rights in sources.values()]))
+    figures["pictures"] = {source: f"{sum(rights)}/{len(rights)}" for source, rights in sources.items()}
+
+    for name, x, y in (("usps", "x_test", "y_test"), ("semeion", "x", "y")):
+        with np.load(folder / f"{name}.npz") as arrays:
+            scans, labels = arrays[x][:limit], arrays[y][:limit]
+        right = [
+            judge.read([reader.Piece(frames.frame(scan.astype(np.float32) / 255), (0, 0, 16, 16), 0, 1)], str(label))
+            for scan, label in zip(scans, labels, strict=True)
+        ]
+        figures[name] = float(np.mean(right))
+
+    figures["digits_wrongly_refused"] = judge.wrongly_refused / judge.digits
+    figures["single_digits_read_as_several"] = judge.several
+    for name in ("tablet_letters", "touch_symbols"):
+        kept = [d for label, d, _ in drawings(folder / f"{name}.npz") if label not in DIGIT_SHAPED]
+        figures[f"{name}_refused"] = float(np.mean([judge.read(reader.pieces_of_strokes(d), None) for d in kept]))
+
+    confidence, right = np.array(judge.answered).T
+    figures["ece"], figures["reliability"] = calibration(confidence, right)
+    confidence, right = np.array(judge.judged).T
+    figures["auroc"] = float(roc_auc_score(right, confidence))
+    return figures
+
+
+def drawings(path: Path) -> list[tuple[str, list[np.ndarray], int]]:
+    """Return (label, strokes, writer) of every drawing of a stroke file; the layout is that of the UCI pen digits as arrays."""
+    with np.load(path) as z:
+        arrays = {name: z[name] for name in z.files}
+    lines = np.split(arrays["points"].astype(float), arrays["stroke_start"][1:-1])
+    bounds = arrays["sample_start"]
+    writers = arrays.get("writer", np.zeros(len(bounds) - 1, int))
+    return [(str(arrays["label"][i]), lines[bounds[i] : bounds[i + 1]], int(writers[i])) for i in range(len(bounds) - 1)]
+
+
+def picture(drawing: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
+    """Return a drawing as a picture with a line of 1.5 to 12 % of its height, dark on light or light on dark."""
+    low, high = strokes.extent(drawing)
+    line = rng.uniform(0.015, 0.12) * max(high[1] - low[1], 40)
+    ink = np.zeros(np.ceil((high - low)[::-1] + 80).astype(int) * 4, np.uint8)
+    points = [np.rint((stroke - low + 40) * 4).astype(np.int32).reshape(-1, 1, 2) for stroke in drawing]
+    cv2.polylines(ink, points, False, 255, max(1, round(line * 4)), cv2.LINE_AA)
+    small = cv2.resize(ink, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) / 255
+    paper, pen = (245, 30) if rng.random() < 0.5 else (15, 235)
+    return Image.fromarray(np.round(paper + small * (pen - paper)).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()
