@@ -1,0 +1,90 @@
+"""The Space: page text, layout, events, launch."""
+
+import logging
+import signal
+import sys
+import threading
+
+from digit_model.model_source import ModelSource, ModelUnavailable
+from digit_model.settings import Settings, SettingsError
+
+logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+try:
+    settings = Settings.from_env()
+    logging.getLogger("digit_model").setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    source = ModelSource(settings)
+    source.start()  # the model is fetched and opened beside the import of Gradio, which takes seconds
+except (SettingsError, ModelUnavailable) as error:
+    sys.exit(str(error))
+
+import gradio as gr  # noqa: E402
+
+from web import parts, routes  # noqa: E402
+from web.endpoints import add_endpoints  # noqa: E402
+
+TITLE = "Handwritten digits"
+INTRO = f"<h1>{TITLE}</h1><p>Draw a digit or a number; the answer follows your pen.</p>"
+FOOT = '<p>Read by <span id="served">a model that is still loading</span>. What you draw or send is not kept.</p>'
+
+with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 300)) as page:
+    gr.HTML(INTRO, elem_id="intro", apply_default_css=False, js_on_load=None)
+    with gr.Row(elem_id="instrument"):
+        with gr.Column(scale=6, min_width=320):
+            with gr.Tabs() as tabs:
+                with gr.Tab("Sketchpad", elem_id="pad-tab"):
+                    parts.pad()
+                with gr.Tab("Upload", elem_id="upload-tab"):
+                    parts.upload()
+            with gr.Row(elem_id="actions"):
+                undo = gr.Button("Undo", elem_id="undo")
+                clear = gr.Button("Clear", elem_id="clear")
+                predict = gr.Button("Predict", elem_id="predict", variant="primary")
+        with gr.Column(scale=4, min_width=320):
+            answer = parts.answer()
+            label = gr.Label(elem_id="label", show_label=False, show_heading=False)
+    parts.gallery(routes.EXAMPLES)
+    gr.HTML(FOOT, elem_id="foot", apply_default_css=False, js_on_load=None)
+
+    # All of this happens in the browser: the parts speak to each other by events, and the label shows what the answer was told.
+    answer.change(fn=None, js="(reading) => reading?.label ?? {}", inputs=answer, outputs=label)
+    for trigger, event in ((undo.click, "undo"), (clear.click, "clear"), (predict.click, "read"), (tabs.change, "read")):
+        trigger(fn=None, js=f"() => {{ document.dispatchEvent(new Event('{event}')) }}")
+
+    add_endpoints(source, settings)
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl+C."""
+    try:
+        source.imports_done()
+    except ModelUnavailable as error:
+        sys.exit(str(error))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    page.queue(max_size=256)
+    page.launch(
+        server_port=settings.port,
+        show_error=settings.debug,
+        theme=parts.theme(),
+        css_paths=parts.CSS,
+        footer_links=["api"],
+        run_history=False,  # it would keep every drawing in the visitor's browser
+        ssr_mode=False,  # Node would stand in front and pass only Gradio's own paths on
+        enable_monitoring=False,
+        max_file_size=settings.max_file_bytes,
+        state_session_capacity=100,  # Gradio keeps the inputs of this many sessions' calls in memory
+        app_kwargs={
+            "routes": routes.routes(source, settings),
+            "middleware": routes.middleware(settings),
+            "exception_handlers": routes.exception_handlers(),
+        },
+        prevent_thread_lock=True,
+    )
+    stop.wait()
+    page.close()
+    source.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+// Pictures from elsewhere on the page: the gallery's, dropped and pasted ones go to the Upload tab as if they were chosen there.
+// Runs once, as js_on_load of the gr.HTML #gallery, with its `element`.
+async function bring(file) {
+  document.querySelector("#upload-tab-button").click();
+  let input; // Gradio makes a tab's content when it is first opened
+  while (!(input = document.querySelector("#upload [data-ready] input"))) await new Promise(requestAnimationFrame);
+  const files = new DataTransfer();
+  files.items.add(file);
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}
+
+element.addEventListener("click", async (event) => {
+  const picture = event.target.closest("button")?.querySelector("img");
+  if (!picture) return;
+  const data = await (await fetch(picture.src)).blob();
+  bring(new File([data], picture.alt, { type: data.type }));
+});
+document.addEventListener("paste", (event) => event.clipboardData.files.length && bring(event.clipboardData.files[0]));
+for (const name of ["dragover", "drop"])
+  document.addEventListener(name, (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault(); // or the browser would leave the page for the file
+    if (name === "drop") bring(event.dataTransfer.files[0]);
+  });

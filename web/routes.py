@@ -1,0 +1,218 @@
+"""The plain HTTP doors, on Gradio's own port: POST /predict and GET /health. app.py hands them to launch(); the page asks them too."""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from digit_model.image import UnreadableImage, open_image
+from digit_model.model_source import ModelSource, ModelUnavailable
+from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read, read_and_choose
+from digit_model.settings import Settings
+from digit_model.strokes import UnreadableStrokes, parse
+from web.label import label
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+MODEL_WAIT = 20  # seconds a request waits for the first model
+RETRY_AFTER = 5  # seconds, told to those who came before it
+POINT_BYTES = 80  # of JSON, more than a point of three full-length numbers takes
+FORM_BYTES = 512  # of boundary and headers around each file of a form
+
+
+class Refused(Exception):
+    """A request that gets no reading: its HTTP status, and a sentence saying what was wrong and what to do."""
+
+    def __init__(self, status: int, sentence: str, headers: dict | None = None):
+        super().__init__(sentence)
+        self.status, self.headers = status, headers
+
+
+def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
+    """Return the routes for launch(app_kwargs=...). Readings run in a few threads of their own, so that the event loop stays free."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="reading")
+
+    async def predict(request: Request) -> Response:
+        """Answer one image or a drawing with its Reading, several images with a list, in order. `?page=1` adds what only the page shows."""
+        told = with_page if "page" in request.query_params else read
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            async with request.form(max_files=settings.max_files + 1) as form:
+                images = [await file.read() for file in form.getlist("image") if isinstance(file, UploadFile)]
+            if not images:
+                raise Refused(400, 'The form has no file named "image". Send the picture under that name.')
+            if len(images) > settings.max_files:
+                raise Refused(413, f"More than {settings.max_files:,} files in one call. Send them in several calls.")
+            work = [picture(data, told) for data in images]
+        elif kind == "application/json":
+            work = [drawing(await request.body(), told)]
+        elif kind.startswith("image/") or kind == "application/octet-stream":
+            work = [picture(await request.body(), told)]
+        else:
+            raise Refused(415, 'Send a form with a file named "image", a picture by itself as image/..., or JSON {"strokes": ...}.')
+        model = await first_model(source)
+        if len(work) == 1:
+            return JSONResponse(await asyncio.wrap_future(pool.submit(work[0], model)))
+        return JSONResponse(await asyncio.wrap_future(pool.submit(each, work, model)))
+
+    def picture(data: bytes, told: Callable) -> Callable[[Model], dict]:
+        """Return the work of reading one picture file."""
+
+        def work(model: Model) -> dict:
+            if len(data) > settings.max_file_bytes:
+                raise Refused(413, f"The file is larger than {settings.max_file_bytes / 1e6:g} MB. Send a smaller one.")
+            return told(model, pieces_of_image(open_image(data, settings.max_pixels)))
+
+        return work
+
+    def drawing(body: bytes, told: Callable) -> Callable[[Model], dict]:
+        """Return the work of reading a JSON body's strokes."""
+
+        def work(model: Model) -> dict:
+            try:
+                value = json.loads(body)
+            except (ValueError, RecursionError):
+                raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
+            if not isinstance(value, dict) or "strokes" not in value:
+                raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
+            return told(model, pieces_of_strokes(parse(value["strokes"], settings.max_points)))
+
+        return work
+
+    async def health(request: Request) -> Response:
+        return JSONResponse(source.health())
+
+    return [
+        Route("/predict", predict, methods=["POST"]),
+        Route("/health", health),
+        Mount("/examples", StaticFiles(directory=EXAMPLES)),
+    ]
+
+
+def each(work: list[Callable[[Model], dict]], model: Model) -> list[dict]:
+    """Return the readings of several pictures; where one cannot be read, {"error": ...} stands in its place."""
+    readings = []
+    for one in work:
+        try:
+            readings.append(one(model))
+        except (Refused, UnreadableImage) as error:
+            readings.append({"error": str(error)})
+    return readings
+
+
+def with_page(model: Model, pieces: list[Piece]) -> dict:
+    """Return the Reading with what only the page shows: `label` for gr.Label, and `frames`: 28x28 bytes in base64, 0 paper .. 255 ink."""
+    reading, chosen = read_and_choose(model, pieces)
+    seen = [base64.b64encode((piece.frame * 255).astype(np.uint8)).decode() for piece in chosen]
+    return reading | {"label": label(reading), "frames": seen}
+
+
+async def first_model(source: ModelSource) -> Model:
+    """Return the model served; before there is one, wait for it. Raises ModelUnavailable after MODEL_WAIT seconds."""
+    for _ in range(MODEL_WAIT * 10):
+        try:
+            return source.model(timeout=0)
+        except ModelUnavailable:
+            await asyncio.sleep(0.1)
+    return source.model(timeout=0)
+
+
+def exception_handlers() -> dict:
+    """Return the handlers for launch(app_kwargs=...) that put every refusal into one shape: {"error": sentence}."""
+
+    def answer(status: int, sentence: str, headers=None) -> Response:
+        return JSONResponse({"error": sentence}, status, headers)
+
+    async def refused(request: Request, error: Refused) -> Response:
+        return answer(error.status, str(error), error.headers)
+
+    async def unreadable(request: Request, error: ValueError) -> Response:
+        return answer(422, str(error))
+
+    async def unavailable(request: Request, error: ModelUnavailable) -> Response:
+        return answer(503, str(error), {"Retry-After": str(RETRY_AFTER)})
+
+    async def http(request: Request, error: HTTPException) -> Response:
+        path = request.url.path
+        if "/gradio_api/" in path:  # Gradio's clients know FastAPI's shape
+            return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+        sentences = {
+            404: f"There is nothing at {path}. Send pictures and drawings to POST /predict; GET /health tells how the app is.",
+            405: f"{path} does not take {request.method}. Send pictures and drawings to POST /predict; GET /health tells how the app is.",
+        }
+        return answer(error.status_code, sentences.get(error.status_code, str(error.detail)), error.headers)
+
+    return {
+        Refused: refused,
+        UnreadableImage: unreadable,
+        UnreadableStrokes: unreadable,
+        ModelUnavailable: unavailable,
+        HTTPException: http,
+    }
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """Return the middleware for launch(app_kwargs=...)."""
+    return [Middleware(BodyLimit, settings=settings)]
+
+
+class BodyLimit:
+    """Answers 413 to a request, Gradio's own included, whose body is larger than its kind may be; nothing of it is kept beyond that."""
+
+    def __init__(self, app, settings: Settings):
+        self.app = app
+        self.json_limit = settings.max_points * POINT_BYTES
+        self.form_limit = settings.max_call_bytes + settings.max_files * FORM_BYTES
+        self.limit = settings.max_file_bytes
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers = Headers(scope=scope)
+        kind = headers.get("content-type", "").lower()
+        limit = self.form_limit if kind.startswith("multipart/") else self.limit if kind.startswith("image/") else self.json_limit
+        received = 0
+
+        async def limited():
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise TooLarge
+            return message
+
+        try:
+            declared = headers.get("content-length", "0")
+            if declared.isdigit() and int(declared) > limit:
+                raise TooLarge
+            await self.app(scope, limited, send)
+        except TooLarge:
+            await read_out(receive, 4 * limit)
+            answer = JSONResponse({"error": f"The request is larger than {limit / 1e6:.0f} MB. Send less at once."}, 413)
+            await answer(scope, receive, send)
+        except ClientDisconnect:
+            pass  # nobody is there to answer
+
+
+class TooLarge(Exception):
+    """A body went over its limit."""
+
+
+async def read_out(receive: Callable, most: int) -> None:
+    """Throw the rest of a body away, up to `most` bytes: many clients listen only when they have sent all."""
+    while most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
