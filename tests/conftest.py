@@ -1,0 +1,109 @@
+"""The real app on a free port, started as a visitor's machine starts it: what tests/service and tests/browser ask."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
+settings.load_profile("untimed")
+
+ROOT = Path(__file__).parent.parent
+STARTED = 240  # seconds a start may take, TensorFlow's import on a busy machine included; it is 15 on an idle one
+
+
+@dataclass(frozen=True)
+class App:
+    """A running app: where it listens, its process, its folder for temporary files, and its log."""
+
+    url: str
+    process: subprocess.Popen
+    folder: Path
+    log: Path
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def running_app(folder: Path, **environment: str) -> Iterator[App]:
+    """Start app.py with these variables, yield it as soon as it serves a model, and end it."""
+    port = free_port()
+    log = folder / "app.log"
+    environment = {
+        **os.environ,
+        "GRADIO_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(folder / "gradio"),
+        "TMPDIR": str(folder),
+        **environment,
+    }
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    app = App(f"http://127.0.0.1:{port}", process, folder, log)
+    try:
+        wait_until_served(app)
+        yield app
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def wait_until_served(app: App) -> None:
+    end = time.monotonic() + STARTED
+    while time.monotonic() < end and app.process.poll() is None:
+        try:
+            if requests.get(f"{app.url}/health", timeout=5).json()["status"] == "ok":
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    pytest.fail(f"The app did not start:\n{app.log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory) -> Iterator[App]:
+    """The app with the bundled model, or the one MODEL_PATH names."""
+    folder = tmp_path_factory.mktemp("app")
+    path = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
+    with running_app(folder, MODEL_PATH=path, HF_HOME=str(folder / "hf")) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def seven() -> list[list[list[float]]]:
+    """A 7 as strokes."""
+    return [[[60, 60], [120, 58], [180, 60], [160, 110], [135, 160], [118, 220]]]
+
+
+@pytest.fixture(scope="session")
+def people_data() -> Path:
+    """The folder with MNIST and with drawings and pictures by people, beside the project; it is not a part of it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the judging data is not beside the project (../shared/data)")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything must run (REQUIRE_EVERYTHING=1, as in .ci/run), a skipped test is a failed one."""
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_EVERYTHING"):
+        report.outcome = "failed"
+    return report

@@ -1,0 +1,55 @@
+"""How the real app starts, stops, and stands behind a proxy."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from tests.conftest import ROOT, running_app
+
+
+def start_and_end(**environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "app.py"]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+
+
+def test_a_wrong_setting_ends_the_start_with_one_clear_line():
+    for name, value in (("GRADIO_PORT", "seven"), ("MODEL_PATH", "/nowhere/model.keras")):
+        ended = start_and_end(**{name: value})
+        assert ended.returncode == 1
+        assert ended.stderr.count("\n") == 1
+        assert name in ended.stderr
+        assert value in ended.stderr
+
+
+def test_sigterm_ends_the_app_cleanly(app, tmp_path):
+    model = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
+    with running_app(tmp_path, MODEL_PATH=model, HF_HOME=str(app.folder / "hf")) as other:
+        other.process.send_signal(signal.SIGTERM)
+        assert other.process.wait(20) == 0
+        assert "Traceback" not in other.log.read_text()
+
+
+def test_the_serving_process_never_loads_tensorflow(app):
+    """Its libraries would be mapped into the process."""
+    mapped = Path(f"/proc/{app.process.pid}/maps").read_text()
+    assert "litert" in mapped
+    assert "tensorflow" not in mapped.replace("tensorflow-lite", "")
+    assert "keras" not in mapped
+
+
+def test_the_log_says_in_one_line_which_model_is_served_and_why(app):
+    lines = [line for line in app.log.read_text().splitlines() if "Serving" in line]
+    assert len(lines) == 1
+    assert "MODEL_PATH" in lines[0]
+
+
+def test_the_app_asks_nobody_but_its_visitors(app):
+    """No analytics, no monitoring, no record of runs in the visitor's browser."""
+    config = requests.get(f"{app.url}/config", timeout=10).json()
+    assert config["analytics_enabled"] is False
+    assert config["run_history"] is False
+    assert requests.get(f"{app.url}/monitoring", timeout=10).status_code in (403, 404)

@@ -1,0 +1,72 @@
+"""The bundled model holds what the README says of it, on data by other people where that is at hand, less a small allowance."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digit_model import model_file, reader
+from training import dataset, evaluate
+
+ROOT = Path(__file__).parents[1]
+LIMIT = 1500  # of each large set: enough to see a fall of a percent, and it takes seconds
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> reader.Model:
+    converted = tmp_path_factory.mktemp("model") / "model.tflite"
+    converted.write_bytes(model_file.convert(ROOT / "digit_model" / "model.keras"))
+    return reader.Model.load(converted, info={})
+
+
+@pytest.fixture(scope="module")
+def people(model, people_data) -> dict:
+    return evaluate.on_people(model, people_data, LIMIT)
+
+
+def test_the_file_is_small():
+    assert (ROOT / "digit_model" / "model.keras").stat().st_size <= 4_000_000
+
+
+def test_mnist_test_part(model, people_data):
+    _, _, test = dataset.mnist(str(people_data / "mnist.npz"))
+    figures = evaluate.on_mnist(model, test)
+    assert figures["images"] == 10_000
+    assert figures["accuracy"] >= 0.994
+    assert figures["ece"] <= 0.005
+
+
+@pytest.mark.parametrize(
+    ("figure", "least"),
+    [
+        ("tablet_strokes", 0.975),
+        ("tablet_pictures", 0.96),
+        ("pictures_mean_over_sources", 0.97),
+        ("usps", 0.96),
+        ("semeion", 0.90),
+        ("tablet_letters_refused", 0.83),
+        ("touch_symbols_refused", 0.90),
+        ("auroc", 0.90),
+    ],
+)
+def test_what_people_drew_and_photographed(people, figure, least):
+    assert people[figure] >= least
+
+
+def test_digits_are_seldom_refused_or_read_as_several(people):
+    assert people["digits_wrongly_refused"] <= 0.016
+    assert people["single_digits_read_as_several"] <= 0.005 * 5000
+
+
+def test_our_own_hands_that_are_no_digits_are_refused(model):
+    assert evaluate.on_drawn_non_digits(model) >= 0.91
+
+
+@pytest.mark.parametrize("label", "0123456789")
+def test_a_digit_reads_the_same_on_light_and_dark_paper_thick_and_thin(model, label):
+    from digit_model import hands
+
+    (drawing,) = [hands.draw(label, np.random.default_rng(5), wildness=0.3, variant=0)]
+    for seed in range(6):
+        picture = evaluate.picture(drawing, np.random.default_rng(seed))
+        assert reader.read(model, reader.pieces_of_image(picture))["text"] == label

@@ -1,0 +1,412 @@
+"""A picture's ink is the same whatever the file's mode, polarity, orientation and paper."""
+
+import contextlib
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw, ImageOps
+
+from digit_model import frames, image, strokes
+
+LIMIT = 50_000_000
+SEVEN = [(110, 90), (190, 90), (140, 210)]
+
+
+def drawn(line=14, paper=245, ink=30, size=(300, 300)) -> Image.Image:
+    picture = Image.new("L", size, paper)
+    ImageDraw.Draw(picture).line(SEVEN, fill=ink, width=line, joint="curve")
+    return picture
+
+
+def encoded(picture: Image.Image, kind="PNG", **options) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def frame_of(data: bytes) -> np.ndarray:
+    (mark,) = image.marks(image.open_image(data, LIMIT))
+    return frames.frame(mark.ink)
+
+
+def differs(data: bytes) -> float:
+    """Return how far the picture's frame is from the plain one's, and from the same strokes on the pad, whichever is more."""
+    pad = frames.frame(strokes.ink([np.array(SEVEN, float)]))
+    frame = frame_of(data)
+    return max(float(np.abs(frame - other).mean()) for other in (frame_of(encoded(drawn())), pad))
+
+
+SIXTEEN_BITS = Image.fromarray(np.asarray(drawn()).astype(np.uint16) * 257)
+MODES = {
+    "1": drawn().convert("1", dither=Image.Dither.NONE),
+    "L": drawn(),
+    "LA": drawn().convert("LA"),
+    "P": drawn().convert("P"),
+    "RGB": drawn().convert("RGB"),
+    "RGBA": drawn().convert("RGBA"),
+    "I;16": SIXTEEN_BITS,
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_gives_the_same_ink(mode):
+    assert differs(encoded(MODES[mode])) < 0.04
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "CMYK"), ("WEBP", "RGB"), ("GIF", "P"), ("BMP", "RGB")])
+def test_every_format_gives_the_same_ink(kind, mode):
+    assert differs(encoded(drawn().convert(mode), kind)) < 0.04
+
+
+def test_light_ink_on_dark_paper_gives_the_same_ink():
+    assert differs(encoded(ImageOps.invert(drawn()))) < 0.04
+
+
+@pytest.mark.parametrize("ink", [(0, 0, 0), (255, 255, 255), (30, 60, 200)])
+def test_ink_on_transparent_paper_is_seen(ink):
+    picture = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).line(SEVEN, fill=(*ink, 255), width=14, joint="curve")
+    assert differs(encoded(picture)) < 0.04
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_is_set_upright(orientation):
+    undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}  # Pillow's transpositions that such a camera would have stored
+    stored = drawn()
+    for step in undo.get(orientation, []):
+        stored = stored.transpose(Image.Transpose(step))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = image.open_image(encoded(stored, exif=exif), LIMIT)
+    assert np.array_equal(np.asarray(upright.convert("L")), np.asarray(drawn()))
+
+
+@pytest.mark.parametrize("line", [3, 7, 14, 20])
+def test_a_thin_line_reads_as_a_thick_one(line):
+    assert differs(encoded(drawn(line))) < 0.075
+
+
+def test_light_that_falls_unevenly_does_not_matter():
+    shade = np.linspace(0.55, 1, 300)[:, None] * np.linspace(0.7, 1, 300)
+    assert differs(encoded(Image.fromarray((np.asarray(drawn()) * shade).astype(np.uint8)))) < 0.05
+
+
+def test_a_box_is_in_pixels_of_the_picture():
+    (mark,) = image.marks(image.open_image(encoded(drawn()), LIMIT))
+    assert mark.box == pytest.approx((103, 83, 94, 134), abs=8)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_plain_paper_is_blank(value):
+    assert image.marks(image.open_image(encoded(Image.new("L", (200, 200), value)), LIMIT)) == []
+
+
+def test_a_fully_transparent_picture_is_blank():
+    assert image.marks(image.open_image(encoded(Image.new("RGBA", (200, 200), (0, 0, 0, 0))), LIMIT)) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "empty"),
+        (b"no picture at all", "no picture"),
+        (encoded(drawn(), "TIFF"), "no picture"),
+        (encoded(drawn())[:200], "damaged"),
+        (encoded(drawn(), "JPEG")[:400], "damaged"),
+        (encoded(Image.new("1", (9000, 9000))), "pixels"),
+        (encoded(Image.new("1", (5000, 4000))), "JPEG"),
+    ],
+    ids=["empty", "text", "TIFF", "cut PNG", "cut JPEG", "too many pixels", "too many for a PNG"],
+)
+def test_what_cannot_be_read_is_refused_with_a_sentence(data, told):
+    with pytest.raises(image.UnreadableImage, match=told):
+        image.open_image(data, LIMIT)
+
+
+# Papers: a 2 drawn here, on papers made here.
+
+HEIGHT, WIDTH = 240, 300
+DIGITS = {  # as lines on a square of side 1
+    "2": [[(0.1, 0.25), (0.25, 0.05), (0.55, 0), (0.75, 0.2), (0.6, 0.5), (0.05, 1), (0.85, 1)]],
+    "4": [[(0.5, 0), (0.05, 0.65), (0.8, 0.65)], [(0.6, 0.3), (0.6, 1)]],
+    "5": [[(0.2, 0.05), (0.15, 0.45), (0.5, 0.4), (0.75, 0.65), (0.55, 0.95), (0.1, 0.95)], [(0.2, 0.05), (0.75, 0)]],
+    "7": [[(0, 0.05), (0.7, 0), (0.3, 1)]],
+}
+
+
+def coverage(digit="2", left=100, top=60, size=110, line=0.08, shape=(HEIGHT, WIDTH)) -> np.ndarray:
+    """Return how much of each pixel a digit covers, float32 (H, W), 0 .. 1."""
+    ink = np.zeros((4 * shape[0], 4 * shape[1]), np.uint8)
+    for stroke in DIGITS[digit]:
+        points = (np.array(stroke) * size + (left, top)) * 4
+        cv2.polylines(ink, [np.round(points).astype(np.int32)], False, 255, max(1, round(4 * line * size)))
+    return cv2.resize(ink, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def painted(ink, paper=245, pen=30) -> np.ndarray:
+    """Return paper with ink on it, float32 (H, W, 3); paper and pen are grey levels, colours or whole papers."""
+    paper = np.broadcast_to(np.asarray(paper, np.float32), (*ink.shape, 3))
+    return paper + (np.asarray(pen, np.float32) - paper) * ink[..., None]
+
+
+def pil(pixels) -> Image.Image:
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def likeness(a, b) -> float:
+    """Return how alike two frames are, 0 .. 1, whichever way rounding moved them by a pixel."""
+    moved = [np.roll(b, (x, y), (0, 1)) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    return max(float((a * c).sum() / np.sqrt((a * a).sum() * (c * c).sum())) for c in moved)
+
+
+def reads_as(picture, digit="2", least=0.85) -> bool:
+    found = image.marks(picture)
+    (expected,) = image.marks(pil(painted(coverage(digit, left=60, top=30, size=160))))
+    return len(found) == 1 and likeness(frames.frame(found[0].ink), frames.frame(expected.ink)) > least
+
+
+def light(start, stop, shape=(HEIGHT, WIDTH)) -> np.ndarray:
+    """Return light that falls off from left to right, float32 (H, W, 1)."""
+    return np.broadcast_to(np.linspace(start, stop, shape[1], dtype=np.float32)[None, :, None], (*shape, 1))
+
+
+def shadow(depth=0.5) -> np.ndarray:
+    """Return the light of a shadow with a slanting edge through the digit, 3 pixels soft, float32 (H, W, 1)."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    return (1 - depth / (1 + np.exp((x + 0.4 * y - 170) / 3)))[..., None]
+
+
+def rules(squared=False) -> np.ndarray:
+    """Return paper with thin printed lines, a little turned, float32 (H, W, 3)."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    lines = (y + 0.03 * x) % 28 < 1.5
+    if squared:
+        lines |= (x - 0.03 * y) % 28 < 1.5
+    return np.where(lines[..., None], (150, 170, 210), (240, 238, 230)).astype(np.float32)
+
+
+def table() -> np.ndarray:
+    """Return a sheet of paper, a little turned, on a dark table, float32 (H, W, 3)."""
+    pixels = np.full((HEIGHT, WIDTH, 3), 50, np.float32)
+    cv2.fillPoly(pixels, [np.array([(20, 30), (280, 15), (290, 220), (30, 232)])], (235, 232, 225))
+    return pixels
+
+
+def scan() -> np.ndarray:
+    pixels = np.full((HEIGHT, WIDTH, 3), 240, np.float32)
+    cv2.fillPoly(pixels, [np.array([(0, 0), (WIDTH, 0), (WIDTH, 22), (0, 8)])], (20, 20, 20))
+    pixels[:, -9:] = 20
+    return pixels
+
+
+def screenshot() -> np.ndarray:
+    pixels = np.full((HEIGHT, WIDTH, 3), 255, np.float32)
+    pixels[:22] = 220
+    for x, colour in ((12, (255, 90, 80)), (30, (250, 190, 40)), (48, (40, 200, 60))):
+        cv2.circle(pixels, (x, 11), 5, colour, -1)
+    cv2.rectangle(pixels, (8, 30), (292, 232), (90, 90, 90), 2)
+    return pixels
+
+
+def grain(amount, blur=0.0) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), blur) if blur else noise
+    return (amount * noise / noise.std())[..., None]
+
+
+INK = coverage()
+PAPERS = {
+    "uneven light": painted(INK) * light(1, 0.35),
+    "shadow": painted(INK) * shadow(),
+    "pencil on shaded paper": painted(INK * 0.5, 230, 110) * light(0.5, 1) + grain(3, 1),
+    "thin blue pen in shadow": painted(coverage(line=0.02), (205, 198, 185), (110, 105, 165)) * light(1, 0.6) + grain(3),
+    "yellow pen": painted(INK, 250, (245, 225, 60)),
+    "red pen": painted(INK, 240, (220, 50, 60)),
+    "chalk on a blackboard": painted(INK * 0.85, (35, 60, 50), 225) + grain(5, 1),
+    "ruled": painted(INK, rules(), (60, 60, 70)),
+    "squared": painted(INK, rules(squared=True), (60, 60, 70)),
+    "pencil on dark rules": painted(INK, rules() - 60 * (rules() < 220), (110, 110, 115)),
+    "dark table": painted(INK, table()),
+    "scan with a dark border": painted(INK, scan()),
+    "screenshot with a toolbar and a frame": painted(INK, screenshot(), 0),
+    "white on black in a light page": np.pad(painted(INK, 0, 255), ((20, 20), (30, 30), (0, 0)), constant_values=240),
+    "noise": painted(INK, 220, 60) + grain(25),
+    "low contrast": painted(INK, 150, 120) + grain(2),
+    "specks": painted(np.maximum(INK, np.pad(np.ones((3, 3), np.float32), ((200, 37), (40, 257)))), 240),
+}
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_paper_does_not_matter(paper):
+    assert reads_as(pil(PAPERS[paper]))
+
+
+@pytest.mark.parametrize("paper", ["uneven light", "chalk on a blackboard", "red pen"])
+def test_jpeg_artefacts_do_not_matter(paper):
+    assert reads_as(image.open_image(encoded(pil(PAPERS[paper]), "JPEG", quality=30), LIMIT))
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+@pytest.mark.parametrize("line", [0.015, 0.03, 0.06, 0.12])
+def test_lines_of_one_and_a_half_to_twelve_percent_read_the_same(digit, line):
+    assert reads_as(pil(painted(coverage(digit, line=line))), digit, least=0.8)
+    assert reads_as(pil(painted(coverage(digit, line=line), 15, 235)), digit, least=0.8)
+
+
+def test_the_background_is_exactly_clean():
+    (mark,) = image.marks(pil(PAPERS["pencil on shaded paper"]))
+    assert mark.ink.dtype == np.float32
+    assert mark.ink.min() == 0
+    assert mark.ink.max() > 0.9
+    assert (mark.ink == 0).mean() > 0.4
+
+
+@pytest.mark.parametrize("side", [16, 28, 100, 700, 2500])
+def test_the_size_of_the_picture_does_not_matter(side):
+    large = painted(coverage(left=60, top=30, size=180, line=0.1))
+    small = cv2.resize(large, (side, side * HEIGHT // WIDTH), interpolation=cv2.INTER_AREA)
+    assert reads_as(pil(small), least=0.75 if side < 20 else 0.85)
+
+
+def test_a_digit_that_fills_the_picture_is_read():
+    y, x = np.where(INK > 0.5)
+    picture = painted(INK)[y.min() : y.max() + 1, x.min() : x.max() + 1]
+    assert reads_as(pil(picture))
+    assert reads_as(pil(255 - picture))
+
+
+def test_a_tiny_digit_in_a_corner_is_read():
+    shape = (750, 1000)
+    assert reads_as(pil(painted(coverage(left=850, top=650, size=45, line=0.1, shape=shape)) * light(1, 0.7, shape)))
+
+
+@given(left=st.integers(15, 170), top=st.integers(15, 110), size=st.integers(60, 110), paper=st.integers(170, 255), dark=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_where_a_digit_stands_does_not_matter(left, top, size, paper, dark):
+    picture = painted(coverage(left=left, top=top, size=size), paper, 20)
+    picture = pil(picture if dark else 255 - picture)
+    assert reads_as(picture)
+    (mark,) = image.marks(picture)
+    x, y, w, h = mark.box
+    assert (x + w / 2, y + h / 2) == pytest.approx((left + 0.45 * size, top + 0.5 * size), abs=0.06 * size + 3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_the_first_frame_of_an_animation_is_read(kind):
+    data = encoded(pil(painted(INK)), kind, save_all=True, append_images=[pil(painted(coverage("7")))], duration=100)
+    assert reads_as(image.open_image(data, LIMIT))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_boxes_are_in_pixels_of_the_upright_picture_where_a_jpeg_was_decoded_reduced(orientation):
+    small = painted(coverage(left=600, top=300, size=200, shape=(750, 1000)))
+    taken = pil(cv2.resize(small, (4000, 3000), interpolation=cv2.INTER_LINEAR))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    taken = taken.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else taken
+    reduced = image.open_image(encoded(taken, "JPEG", exif=exif), LIMIT)
+    assert max(reduced.size) <= 1100
+    ((x, y, w, h),) = (mark.box for mark in image.marks(reduced))
+    assert (x, y, x + w, y + h) == pytest.approx((2400, 1180, 3110, 2030), abs=60)
+
+
+def test_digits_come_in_reading_order():
+    places = [("7", 30, 20), ("2", 110, 28), ("5", 200, 15), ("4", 60, 140), ("2", 150, 135)]
+    found = image.marks(pil(painted(np.max([coverage(digit, left, top, size=75) for digit, left, top in places], axis=0))))
+    assert len(found) == 5
+    for mark, (_, left, top) in zip(found, places, strict=True):
+        assert mark.box[:2] == pytest.approx((left, top), abs=12)
+
+
+def test_a_digit_in_several_pieces_stays_one():
+    floating_hat = coverage("5")
+    floating_hat[74:82] = 0
+    broken = coverage("2")
+    broken[110:114] = 0
+    for ink in (floating_hat, broken):
+        assert cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] > 2  # the paper, and pieces
+        (mark,) = image.marks(pil(painted(ink)))
+        rows = np.flatnonzero((ink > 0.5).any(1))
+        assert mark.box[3] == pytest.approx(rows[-1] - rows[0], abs=4)
+
+
+BLANKS = {
+    "noise": 128 + grain(40) + np.zeros(3),
+    "the paper's texture": 225 + grain(6, 2) + np.zeros(3),
+    "uneven light": 235 * light(1, 0.3) + np.zeros(3),
+    "a shadow": 235 * shadow() + grain(2) + np.zeros(3),
+    "one dot": painted(cv2.circle(np.zeros((HEIGHT, WIDTH), np.float32), (150, 120), 6, 1, -1)),
+    "1 x 1": np.zeros((1, 1, 3)),
+    "1 x 5000": np.zeros((1, 5000, 3)),
+    "5000 x 1": np.full((5000, 1, 3), 255),
+}
+
+
+@pytest.mark.parametrize("paper", BLANKS)
+def test_paper_without_ink_is_blank(paper):
+    assert image.marks(pil(BLANKS[paper])) == []
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
+@settings(max_examples=60, deadline=None)
+def test_any_picture_gives_well_formed_marks(pixels):
+    for mark in image.marks(Image.fromarray(pixels)):
+        x, y, w, h = mark.box
+        assert min(x, y) >= 0
+        assert x + w <= pixels.shape[1] + 0.01
+        assert y + h <= pixels.shape[0] + 0.01
+        assert mark.ink.dtype == np.float32
+        assert 0 <= mark.ink.min() <= mark.ink.max() <= 1
+        assert frames.frame(mark.ink).max() > 0
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: encoded(drawn())[:60] + tail))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_are_a_picture_or_refused(data):
+    with contextlib.suppress(image.UnreadableImage):
+        assert image.open_image(data, LIMIT).size > (0, 0)
+
+
+def claiming(width, height) -> bytes:
+    """Return a PNG of a hundred bytes that claims a size."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [4100, 7800, 13300, 2**31 - 1])
+def test_a_size_over_the_limits_is_refused_before_decoding(side):
+    with pytest.raises(image.UnreadableImage, match="megapixels"):
+        image.open_image(claiming(side, side), LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["PDF", "EPS", "ICO"])
+def test_other_formats_are_refused(kind):
+    with pytest.raises(image.UnreadableImage, match="Send a PNG, JPEG"):
+        image.open_image(encoded(drawn(), kind), LIMIT)
+
+
+def test_a_wrong_checksum_is_refused():
+    data = bytearray(encoded(drawn()))
+    data[len(data) // 2] ^= 255
+    with pytest.raises(image.UnreadableImage, match="damaged"):
+        image.open_image(bytes(data), LIMIT)
+
+
+def test_a_large_jpeg_is_decoded_where_a_large_png_is_refused():
+    large = Image.new("L", (5000, 3400), 255)
+    assert max(image.open_image(encoded(large, "JPEG"), LIMIT).size) < 2000
+    with pytest.raises(image.UnreadableImage, match="JPEG"):
+        image.open_image(encoded(large), LIMIT)
+    with pytest.raises(image.UnreadableImage, match="10 megapixels"):
+        image.open_image(encoded(large, "JPEG"), 10_000_000)

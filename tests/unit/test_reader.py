@@ -1,0 +1,91 @@
+"""From pieces to a Reading, with a model of three lines."""
+
+import numpy as np
+import pytest
+
+from digit_model import reader
+
+DOWN = np.array([[0, 0], [0, 100.0]])
+
+
+def model(*rows):
+    """Return a model that answers with these rows, one a piece: {class: probability}, class 10 is "not a digit"."""
+    probabilities = np.array([[row.get(c, 0.0) for c in range(11)] for row in rows], np.float32)
+    return reader.Model(lambda batch: probabilities[: len(batch)], (28, 28), {"source": "test"})
+
+
+def piece(start=0, stop=1, line=0, cost=0.0):
+    return reader.Piece(np.zeros((28, 28), np.float32), (10 * start, 0, 10 * (stop - start), 20), start, stop, line, cost)
+
+
+def test_nothing_is_blank_and_no_error():
+    assert reader.read(model(), []) == {"text": "", "verdict": "blank", "confidence": None, "digits": [], "model": {"source": "test"}}
+
+
+def test_a_digit_is_told_with_its_probability_and_box():
+    reading = reader.read(model({4: 0.75, 9: 0.25}), [piece()])
+    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("4", "digit", pytest.approx(0.75))
+    (digit,) = reading["digits"]
+    assert digit["probabilities"] == [0, 0, 0, 0, 0.75, 0, 0, 0, 0, 0.25]
+    assert digit["box"] == [0, 0, 10, 20]
+
+
+def test_what_is_no_digit_is_refused_with_the_probability_of_that():
+    reading = reader.read(model({4: 0.125, 10: 0.875}), [piece()])
+    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("", "not a digit", pytest.approx(0.875))
+
+
+def test_a_model_of_ten_classes_never_refuses():
+    ten = reader.Model(lambda batch: np.full((len(batch), 10), 0.1, np.float32), (28, 28), {})
+    assert reader.read(ten, [piece()])["verdict"] == "digit"
+
+
+def test_pieces_side_by_side_are_a_number():
+    reading = reader.read(model({4: 1.0}, {2: 1.0}), [piece(0, 1), piece(1, 2)])
+    assert (reading["text"], reading["verdict"]) == ("42", "number")
+
+
+def test_lines_are_parted_by_a_line_break():
+    assert reader.read(model({4: 1.0}, {2: 1.0}), [piece(0, 1, line=0), piece(1, 2, line=1)])["text"] == "4\n2"
+
+
+def test_a_piece_that_is_no_digit_among_digits_is_a_question_mark():
+    reading = reader.read(model({4: 1.0}, {10: 1.0}), [piece(0, 1), piece(1, 2)])
+    assert (reading["text"], reading["verdict"]) == ("4?", "number")
+
+
+def test_of_two_ways_to_part_the_ink_the_one_that_reads_better_is_taken():
+    whole, left, right = piece(0, 2), piece(0, 1), piece(1, 2)
+    assert reader.read(model({4: 0.9}, {1: 0.8}, {1: 0.8}), [whole, left, right])["text"] == "4"
+    assert reader.read(model({4: 0.2, 10: 0.8}, {1: 0.8}, {1: 0.8}), [whole, left, right])["text"] == "11"
+
+
+def test_what_speaks_against_a_piece_is_weighed():
+    whole, left, right = piece(0, 2, cost=3.0), piece(0, 1), piece(1, 2)
+    assert reader.read(model({4: 0.9}, {1: 0.8}, {1: 0.8}), [whole, left, right])["text"] == "11"
+
+
+def test_two_equally_good_ways_halve_the_confidence():
+    whole, left, right = piece(0, 2), piece(0, 1), piece(1, 2)
+    assert reader.read(model({4: 0.5}, {1: 1.0}, {1: 0.5}), [whole, left, right])["confidence"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_frames_are_drawn_at_the_models_own_size():
+    shapes = []
+
+    def classify(batch):
+        shapes.append(batch.shape)
+        return np.full((len(batch), 10), 0.1, np.float32)
+
+    reader.read(reader.Model(classify, (32, 40), {}), [piece()])
+    assert shapes == [(1, 32, 40, 1)]
+
+
+def test_strokes_beside_each_other_may_be_one_digit_or_two():
+    pieces = reader.pieces_of_strokes([DOWN, DOWN + [20, 0]])
+    assert sorted((p.start, p.stop) for p in pieces) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_strokes_far_apart_are_never_one_digit():
+    spans = {(p.start, p.stop) for p in reader.pieces_of_strokes([DOWN, DOWN + [80, 0], DOWN + [160, 0]])}
+    assert spans == {(0, 1), (1, 2), (2, 3)}

@@ -1,0 +1,50 @@
+"""What counts as strokes, and how they are redrawn."""
+
+import numpy as np
+import pytest
+
+from digit_model import strokes
+
+LIMIT = 1000
+
+
+def test_points_may_carry_their_time():
+    (stroke,) = strokes.parse([[[1, 2, 0.5], [3, 4, 0.6]]], LIMIT)
+    assert stroke.tolist() == [[1, 2], [3, 4]]
+
+
+def test_strokes_without_a_point_are_dropped():
+    assert strokes.parse([[], []], LIMIT) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 7, "7", {}, [7], [[7]], [[[7]]], [[[1, 2, 3, 4]]], [[["1", "2"]]], [[[1, None]]], [[[True, False]]]]
+    + [[[[1, bad]]] for bad in (float("nan"), float("inf"), 1e300, 10**400)],
+    ids=repr,
+)
+def test_what_is_no_list_of_strokes_is_refused_with_a_sentence(value):
+    with pytest.raises(strokes.UnreadableStrokes, match="list of points"):
+        strokes.parse(value, LIMIT)
+
+
+def test_too_many_points_are_refused_with_the_limit():
+    with pytest.raises(strokes.UnreadableStrokes, match="1,000"):
+        strokes.parse([[[0, 0]] * (LIMIT + 1)], LIMIT)
+
+
+def test_the_line_is_as_thick_whatever_the_scale_of_the_drawing():
+    line = np.array([[0, 0], [0, 10.0]])
+    small, large = strokes.ink([line]), strokes.ink([line * 300])
+    assert np.array_equal(small, large)
+    assert (small > 0.5).sum(1).max() == pytest.approx(strokes.LINE * strokes.DRAWN_BOX, abs=2)
+
+
+def test_a_single_point_is_a_dot():
+    ink = strokes.ink([np.array([[5.0, 5.0]])])
+    assert ink.max() == 1
+    assert (ink > 0.5).any()
+
+
+def test_a_box_is_in_the_units_of_the_strokes():
+    assert strokes.box([np.array([[10.0, 20.0], [40.0, 100.0]])]) == (10, 20, 30, 80)

@@ -1,0 +1,101 @@
+"""The road from images to a model that the app opens, on small data."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digit_model import frames, hands, reader, strokes
+from training import augmentation, dataset, train
+from training.evaluate import calibration
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def small_mnist(tmp_path_factory) -> Path:
+    """Return an .npz in MNIST's layout, drawn by our own hands: 7,000 to train and validate on, 200 to test."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=600)
+    drawn = np.stack([np.uint8(255 * frames.frame(strokes.ink(hands.draw(str(label), rng)))) for label in labels])
+    path = tmp_path_factory.mktemp("data") / "mnist.npz"
+    many = np.resize(np.arange(400), 7000)
+    np.savez(path, x_train=drawn[many], y_train=labels[many], x_test=drawn[400:], y_test=labels[400:])
+    return path
+
+
+def test_training_for_one_epoch_on_2000_images_gives_a_model_that_evaluates(small_mnist, tmp_path):
+    def run(*command):
+        return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    out = tmp_path / "run"
+    run("training.train", "--out", str(out), "--data", str(small_mnist), "--limit", "2000", "--epochs", "1")
+    assert (out / "model.keras").stat().st_size < 4_000_000
+    settings = json.loads((out / "settings.json").read_text())
+    assert (settings["epochs"], settings["limit"], settings["seed"]) == (1, 2000, 0)
+    assert settings["history"]["loss"][0] < np.log(11)  # it has learnt something
+
+    import keras
+
+    model = keras.saving.load_model(out / "model.keras")
+    probabilities = model.predict(np.zeros((3, 28, 28, 1), np.float32), verbose=0)
+    assert probabilities.shape == (3, 11)
+    assert probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_drawings_however_many_processes_draw():
+    one, other = dataset.drawn(1500, seed=3, jobs=1), dataset.drawn(1500, seed=3, jobs=2)
+    for a, b in zip(one, other, strict=True):
+        assert np.array_equal(a.frames, b.frames)
+        assert np.array_equal(a.labels, b.labels)
+    assert set(one[0].labels) == set(range(10))
+    assert set(one[1].labels) == {reader.NOT_A_DIGIT}
+
+
+def test_an_augmented_frame_is_a_frame_and_another_one_each_time():
+    rng = np.random.default_rng(0)
+    frame = np.uint8(255 * frames.frame(strokes.ink(hands.draw("5", rng))))
+    first, second = augmentation.augment(frame, rng), augmentation.augment(frame, rng)
+    assert first.shape == (28, 28)
+    assert first.dtype == np.float32
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert 0.02 < np.abs(first - second).mean() < 0.3
+
+
+def test_spoilt_digits_are_labelled_as_no_digits(small_mnist):
+    digits, _, _ = dataset.mnist(str(small_mnist), limit=500)
+    spoilt = dataset.spoilt(digits, 50, np.random.default_rng(0))
+    assert set(spoilt.labels) == {reader.NOT_A_DIGIT}
+    assert spoilt.frames.reshape(50, -1).max(1).min() > 50  # none is empty
+
+
+def test_validation_is_kept_from_training(small_mnist):
+    with np.load(small_mnist) as arrays:
+        numbered = np.zeros((7000, 28, 28), np.uint8)
+        numbered[:, 0, :2] = np.stack(np.divmod(np.arange(7000), 256), 1)
+        np.savez(small_mnist.with_name("numbered.npz"), **{**arrays, "x_train": numbered})
+    train_part, validation, _ = dataset.mnist(str(small_mnist.with_name("numbered.npz")))
+    numbers = [set(part.frames[:, 0, 0].astype(int) * 256 + part.frames[:, 0, 1]) for part in (train_part, validation)]
+    assert len(train_part) == 2000
+    assert len(validation) == dataset.VALIDATION
+    assert not numbers[0] & numbers[1]
+
+
+def test_the_temperature_undoes_overconfidence():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 11))
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (chances.cumsum(1) > rng.random((len(logits), 1))).argmax(1)
+    assert train.fit_temperature(logits * 2.5, labels) == pytest.approx(2.5, rel=0.05)
+
+
+def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy():
+    confidence = np.array([0.9] * 10 + [0.5] * 10)
+    right = np.array([True] * 6 + [False] * 4 + [True] * 5 + [False] * 5)
+    error, table = calibration(confidence, right)
+    assert error == pytest.approx(0.5 * 0.3)
+    assert [row[2] for row in table] == [10, 10]
