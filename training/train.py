@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training import dataset, network
+from training import dataset, environment, network
 from training.augmentation import augment
 
 BATCH = 256
@@ -138,6 +138,7 @@ def main() -> None:
         "limit": args.limit,
         "temperature": temperature,
         "seconds": round(time.time() - started),
+        "environment": environment.describe(),
     }
     (args.out / "settings.json").write_text(json.dumps(settings | {"history": history.history}, indent=1))
     print(f"{args.out / 'model.keras'} after {settings['seconds']} s, temperature {temperature:.2f}")
