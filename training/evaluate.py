@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import json
 import tempfile
 import time
@@ -15,7 +16,7 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from tqdm import tqdm
 
 from digit_model import frames, image, model_file, reader, strokes
-from training import dataset
+from training import dataset, pictures
 
 BINS = 15  # of equal width, for the calibration error
 DIGIT_SHAPED = set("OoIlSsZzBbqgDi1|/-")  # letters and signs with a digit's shape: neither answer is wrong
@@ -46,7 +47,7 @@ class Judge:
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    args.add_argument("dir", type=Path, help="folder with model.keras; metrics.json is written into it")
+    args.add_argument("dir", type=Path, help="folder with model.keras; metrics.json and pictures/ for the model card are written into it")
     args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
     args.add_argument("--sets", type=Path, help="folder with drawings and pictures by people to judge on as well (tablet_digits.npz ...)")
     args.add_argument("--limit", type=int, help="judge on so many of each other set only, and on all of MNIST's test part")
@@ -60,12 +61,16 @@ def main() -> None:
         metrics = {
             "mnist_test": on_mnist(model, test),
             "mnist_test_changed": on_changed_mnist(model, test[: args.limit]),
+            "simulated_pad": on_simulated_pad(model, test[: args.limit]),
             "drawn_non_digits_refused": on_drawn_non_digits(model),
+            "sha256": hashlib.sha256((args.dir / "model.keras").read_bytes()).hexdigest(),
             "file_bytes": (args.dir / "model.keras").stat().st_size,
+            "parameters": model_file.open_keras(args.dir / "model.keras").count_params(),
             "one_image_ms": one_image_ms(model),
         }
         if args.sets:
             metrics["people"] = on_people(model, args.sets, args.limit)
+        pictures.write(args.dir / "pictures", metrics["mnist_test"], test, classify(model, test.frames.astype(np.float32) / 255)[:, :10])
     (args.dir / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     print(json.dumps({k: v for k, v in metrics.items() if k != "mnist_test"} | {"mnist_test": summary(metrics["mnist_test"])}, indent=1))
 
@@ -99,6 +104,8 @@ def on_mnist(model: reader.Model, test: dataset.Split) -> dict:
 
 def classify(model: reader.Model, of_pieces: np.ndarray, chunk: int = 256) -> np.ndarray:
     """Return the probabilities of frames float32 (N, 28, 28): (N, 10 or 11)."""
+    if model.size != of_pieces.shape[1:]:
+        of_pieces = np.stack([cv2.resize(frame, model.size[::-1], interpolation=cv2.INTER_LINEAR) for frame in of_pieces])
     return np.concatenate([model.classify(of_pieces[i : i + chunk, ..., None]) for i in range(0, len(of_pieces), chunk)])
 
 
@@ -144,6 +151,51 @@ CHANGES = {  # a picture uint8 (56, 56), light digit on dark, 14 pixels of paper
     "blurred": lambda canvas, rng: cv2.GaussianBlur(canvas, (0, 0), 1),
     "JPEG at 30 %": lambda canvas, rng: _jpeg(canvas),
 }
+
+
+def on_simulated_pad(model: reader.Model, test: dataset.Split) -> dict:
+    """Return the accuracy on MNIST's test digits enlarged, moved and redrawn with a thin and a thick line on a pad of 280 pixels."""
+    rng = np.random.default_rng(0)
+    figures = {}
+    for name, line in (("thin", 0.0), ("thick", 0.13)):
+        judge = Judge(model)
+        for frame, label in zip(tqdm(test.frames, desc=f"pad, {name}", leave=False), test.labels, strict=True):
+            judge.read(reader.pieces_of_image(Image.fromarray(redrawn(frame, line, rng))), str(label))
+        figures[name] = sum(right for _, right in judge.judged) / len(test)
+    return figures
+
+
+def redrawn(frame: np.ndarray, line: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a frame's digit drawn anew, somewhere on a pad: uint8 (28, 28) -> uint8 (280, 280), 255 paper .. 0 ink.
+
+    line: in parts of the height that the frame's 28 pixels have on the pad; at least 2 pixels.
+    """
+    side = int(rng.integers(90, 270))
+    middle = skeleton(cv2.resize(frame, (84, 84), interpolation=cv2.INTER_CUBIC) > 127)
+    width = max(2, round(line * side))
+    drawn = cv2.resize(middle.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    drawn = cv2.dilate(np.uint8(drawn > 0) * 255, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    pad = np.zeros((280, 280), np.uint8)
+    x, y = rng.integers(0, 281 - side, 2)
+    pad[y : y + side, x : x + side] = drawn
+    return 255 - pad
+
+
+def skeleton(ink: np.ndarray) -> np.ndarray:
+    """Return the middle line of ink, one pixel wide, by Zhang and Suen's thinning (1984): bool (H, W) -> bool (H, W)."""
+    ink = np.pad(ink, 1)
+    while True:
+        before = ink.sum()
+        for first in (True, False):
+            # From the north clockwise.
+            around = [np.roll(ink, to, (0, 1)) for to in ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))]
+            north, _, east, _, south, _, west, _ = around
+            neighbours = np.sum(around, 0)
+            starts = np.sum([~here & there for here, there in zip(around, around[1:] + around[:1], strict=True)], 0)
+            edge = ~(east & south & (north | west)) if first else ~(north & west & (east | south))
+            ink = ink & ~((neighbours >= 2) & (neighbours <= 6) & (starts == 1) & edge)
+        if ink.sum() == before:
+            return ink[1:-1, 1:-1]
 
 
 def on_drawn_non_digits(model: reader.Model) -> float:
