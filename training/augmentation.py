@@ -1,37 +1,62 @@
-"""Imitates other hands, pens and scanners on a frame. NumPy and OpenCV only; train.py calls it.
-
-Every frame goes through digit_model.frames again at the end, so that training sees digits framed as serving frames them.
-"""
+"""Imitates other hands, pens and scanners on a frame. NumPy and OpenCV only; train.py calls it."""
 
 import cv2
 import numpy as np
 
 from digit_model import frames
 
-WORK = 56  # pixels, side of the picture the changes are made on: twice a frame, so that a line can change by half a pixel
-CENTER = (WORK - 1) / 2
-_GRID = np.stack(np.meshgrid(np.arange(WORK, dtype=np.float32), np.arange(WORK, dtype=np.float32)), -1) - CENTER
+LIGHT = 0.5  # of all frames keep MNIST's own sharpness and framing: with all of them strongly changed, MNIST's errors double
+WORK = 2 * frames.FRAME  # pixels, side of the picture strong changes are made on, so that a line can change by half a pixel
+_GRIDS = {
+    side: np.stack(np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)), -1) - (side - 1) / 2
+    for side in (frames.FRAME, WORK)
+}
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
 def augment(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a variation of one frame: uint8 (28, 28) -> float32 (28, 28), 0 paper .. 1 ink."""
-    ink = warp(frame.astype(np.float32) / 255, rng)
+    ink = frame.astype(np.float32) / 255
+    return change_lightly(ink, rng) if rng.random() < LIGHT else change_strongly(ink, rng)
+
+
+def change_lightly(ink: np.ndarray, rng) -> np.ndarray:
+    """Turn, slant, stretch, bend, move and thicken a little, on the frame itself."""
+    stretch = np.exp(rng.normal(0, 0.07, 2))
+    shape = turned_and_slanted(rng.normal(0, 0.12), rng.normal(0, 0.12)) * stretch
+    ink = warp(ink, shape, frames.FRAME, rng.uniform(0, 0.7), rng, moved=rng.normal(0, 0.6, 2))
+    if rng.random() < 0.5:
+        return ink
+    changed = cv2.dilate(ink, _CROSS) if rng.random() < 0.6 else cv2.erode(ink, _CROSS)
+    return ink + np.float32(rng.uniform(0, 0.6)) * (changed - ink)
+
+
+def change_strongly(ink: np.ndarray, rng) -> np.ndarray:
+    """Write with another hand and pen, sometimes scan badly, and frame again as serving frames a digit."""
+    stretch = np.exp(rng.normal(0, 0.12) if rng.random() < 0.9 else rng.uniform(-0.6, 0.5))  # now and then a scan whose shape was not kept
+    shape = turned_and_slanted(rng.normal(0, 0.09), rng.normal(0, 0.12)) * np.array([stretch, 1])
+    ink = warp(ink, shape * 0.55, WORK, rng.uniform(0, 0.9), rng)  # a little smaller than the picture: nothing is cut off
     ink = change_thickness(ink, rng)
-    if rng.random() < 0.2:
+    if rng.random() < 0.3:
         ink = spoil(ink, rng)
     return jitter(frames.frame(np.clip(ink, 0, 1)), rng)
 
 
-def warp(frame: np.ndarray, rng) -> np.ndarray:
-    """Stretch, slant, turn (affine) and bend (elastic; Simard, Steinkraus and Platt 2003) in one step: (28, 28) -> (56, 56)."""
-    turn, slant = rng.normal(0, 0.09), rng.normal(0, 0.12)
-    stretch = np.exp(rng.normal(0, 0.12) if rng.random() < 0.9 else rng.uniform(-0.6, 0.5))  # now and then a scan whose shape was not kept
-    c, s = np.cos(turn) * 0.55, np.sin(turn) * 0.55  # a little smaller than the picture: nothing is cut off
-    shape = np.array([[c * stretch, s], [(slant * c - s) * stretch, slant * s + c]], np.float32)
-    coarse = rng.standard_normal((4, 4, 2), np.float32) * np.float32(rng.uniform(0, 0.9))
-    bend = cv2.resize(coarse, (WORK, WORK), interpolation=cv2.INTER_CUBIC)
-    source = _GRID @ shape + bend + (frames.FRAME - 1) / 2
+def turned_and_slanted(turn: float, slant: float) -> np.ndarray:
+    """Return the matrix (2, 2) that turns by an angle in radians and slants by a tangent."""
+    c, s = np.cos(turn), np.sin(turn)
+    return np.array([[c, s], [slant * c - s, slant * s + c]])
+
+
+def warp(frame: np.ndarray, shape: np.ndarray, side: int, bend: float, rng, moved=(0, 0)) -> np.ndarray:
+    """Change shape (affine) and bend (elastic; Simard, Steinkraus and Platt 2003) in one step: (28, 28) -> (side, side).
+
+    shape: (2, 2), from places of the result to places of the frame; bend and moved: pixels of the frame.
+    """
+    coarse = rng.standard_normal((5, 5, 2), np.float32) * np.float32(bend)
+    elastic = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    source = _GRIDS[side] @ shape.astype(np.float32) + elastic + np.float32((frames.FRAME - 1) / 2 + np.asarray(moved))
     return cv2.remap(frame, source, None, cv2.INTER_LINEAR)
 
 
@@ -45,8 +70,8 @@ def change_thickness(ink: np.ndarray, rng) -> np.ndarray:
 
 
 def spoil(ink: np.ndarray, rng) -> np.ndarray:
-    """Do one of what pens, scanners and cameras do: few pixels, blur, hard edges, gaps, specks, uneven ink."""
-    kind = rng.integers(6)
+    """Do one of what pens, scanners, cameras and neighbours do: few pixels, blur, hard edges, gaps, specks, touching ink, uneven ink."""
+    kind = rng.integers(8)
     if kind == 0:
         side = int(rng.integers(14, 28))
         small = cv2.resize(ink, (side, side), interpolation=cv2.INTER_AREA)
@@ -62,8 +87,28 @@ def spoil(ink: np.ndarray, rng) -> np.ndarray:
     if kind == 4:
         specks = rng.random(ink.shape, np.float32) < rng.uniform(0, 0.01)
         return np.maximum(ink, cv2.GaussianBlur(specks.astype(np.float32), (3, 3), 0) * 2 * (cv2.dilate(ink, np.ones((9, 9))) > 0.5))
+    if kind in (5, 6):
+        return part_from_neighbour(ink, cut=kind == 5, rng=rng)
     shade = cv2.resize(rng.uniform(0.45, 1, (3, 3)).astype(np.float32), (WORK, WORK), interpolation=cv2.INTER_LINEAR)
     return ink * shade
+
+
+def part_from_neighbour(ink: np.ndarray, cut: bool, rng) -> np.ndarray:
+    """Do what a cut between touching digits does to one of them: a side is cut off, or a bit of the other digit stays on it."""
+    columns, rows = np.flatnonzero(ink.max(0) > 0.1), np.flatnonzero(ink.max(1) > 0.1)
+    if not len(columns):
+        return ink
+    side = int(rng.choice([-1, 1]))
+    edge = columns[0] if side < 0 else columns[-1]
+    if cut:
+        inner = edge - side * int(rng.integers(1, 2 + len(columns) // 6))
+        ink[:, : inner + 1] = 0 if side < 0 else ink[:, : inner + 1]
+        ink[:, inner:] = 0 if side > 0 else ink[:, inner:]
+        return ink
+    y = int(rng.choice(rows))
+    end = (int(edge + side * rng.integers(1, 8)), int(y + rng.normal(0, 5)))
+    cv2.line(ink, (int(edge - side * rng.integers(0, 6)), y), end, float(rng.uniform(0.7, 1)), int(rng.integers(2, 7)), cv2.LINE_AA)
+    return ink
 
 
 def jitter(frame: np.ndarray, rng) -> np.ndarray:

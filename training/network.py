@@ -9,11 +9,11 @@ CLASSES = 11  # the ten digits and "not a digit"
 def build(dropout: float = 0.4) -> keras.Model:
     """Return the network that is trained: frames float32 (N, 28, 28, 1), 0 paper .. 1 ink -> logits (N, 11).
 
-    12.7 million multiplies a frame, 213,000 weights.
+    12.4 million multiplies a frame, 206,000 weights.
     """
     frames = keras.Input((28, 28, 1), name="frames")
-    # The wide stride leaves nothing to compute at 28x28, where most of the time would go and least is learnt.
-    x = convolution(frames, 32, kernel=5, stride=2)  # (N, 14, 14, 32)
+    x = convolution(frames, 24)
+    x = layers.MaxPooling2D()(x)  # (N, 14, 14, 24)
     x = convolution(x, 48)
     x = convolution(x, 48)
     x = layers.MaxPooling2D()(x)  # (N, 7, 7, 48)
@@ -23,9 +23,9 @@ def build(dropout: float = 0.4) -> keras.Model:
     return keras.Model(frames, layers.Dense(CLASSES, name="logits")(x))
 
 
-def convolution(x, channels: int, kernel: int = 3, stride: int = 1):
-    """Return a convolution with batch normalisation and rectifier: (N, H, W, C) -> (N, H / stride, W / stride, channels)."""
-    x = layers.Conv2D(channels, kernel, stride, padding="same", use_bias=False)(x)
+def convolution(x, channels: int):
+    """Return a 3x3 convolution with batch normalisation and rectifier: (N, H, W, C) -> (N, H, W, channels)."""
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
 
