@@ -40,7 +40,7 @@ class Hub:
     """One revision of one repository. Every method raises HubError."""
 
     def __init__(self, repo_id: str, revision: str, spare: Path):
-        """spare: a folder for the download when the Hub client's own cache cannot be written to."""
+        """spare: a folder for the downloads when the Hub client's own cache cannot be written to."""
         self.repo_id, self.revision, self.spare = repo_id, revision, spare
 
     def ask(self) -> tuple[str, str]:
@@ -93,7 +93,7 @@ class Hub:
         except OSError as error:
             if error.errno is None:  # the Hub client's own errors are OSErrors too
                 raise
-            return Path(hf_hub_download(self.repo_id, name, cache_dir=self.spare / "hub", **options))
+            return Path(hf_hub_download(self.repo_id, name, cache_dir=self.spare, **options))
 
     def _in_words(self, error: Exception) -> str:
         """Return why there is no model, for people. The Hub client wraps what happened into "not in the cache": look inside."""
@@ -118,7 +118,9 @@ class Hub:
                 return "the Hub did not answer in time"
             case httpx2.TransportError():
                 return f"the Hub cannot be reached ({error})"
-            case OSError(errno=errno.ENOSPC | errno.EFBIG | errno.EDQUOT):
+            case OSError(errno=errno.EFBIG):
+                return "the download is larger than allowed"
+            case OSError(errno=errno.ENOSPC | errno.EDQUOT):
                 return "the disk is full"
             case OSError(errno=int()):
                 return f"the download cannot be stored ({error.strerror})"

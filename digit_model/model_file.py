@@ -4,10 +4,13 @@
 standard output. TensorFlow is imported for a file that was not converted before, and only then.
 
     job     {"folders": [PATH, ...], "candidates": [{ORIGIN, "path"}, ...],
-             "hub": {"repo_id", "revision"} or null, "known": [COMMIT, ...], "seconds": for all that is asked of the Hub}
+             "hub": {"repo_id", "revision"} or null, "seconds": for all that is asked of it,
+             "known": [COMMIT, ...], served or refused: neither fetched nor tried}
     events  {"event": "answered", "revision": COMMIT, "known": bool}    which commit the Hub has; an unknown one is fetched now
+            {"event": "missed", "reason"}                               the Hub, or the way to it, did not give its model
+            {"event": "opening", ORIGIN}                                from here on the file itself may end this process
             {"event": "model", ORIGIN, "path", "sha256", "converted": PATH, "metrics"}
-            {"event": "failed", ORIGIN, "reason", "final": bool}    final: the same file would fail again
+            {"event": "failed", ORIGIN, "reason", "final": bool}        final: the same file would fail again
     ORIGIN  "source", "repo_id", "revision"
 
 The first candidate that may be served is made ready while the Hub is asked; then the Hub's model is, unless its commit is known already.
@@ -18,6 +21,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -32,6 +36,7 @@ from pathlib import Path
 import numpy as np
 
 MEMORY = 6 << 30  # bytes of data the child may hold; TensorFlow and the largest model allowed take about 2 GB
+LARGEST_FILE = 160_000_000  # bytes the child may write: hub.py's largest download, whatever the sender says of its length
 MEMBERS = {"metadata.json": 100_000, "config.json": 2_000_000, "model.weights.h5": 150_000_000}  # what a .keras file holds, bytes at most
 MAX_PARAMETERS = 20_000_000  # of the model; ours has 0.2 million, a ResNet-18 has 11 million
 MAX_VALUES = 20_000_000  # between two layers, for one frame
@@ -286,8 +291,9 @@ def keep_converted(folders: list[Path], sha256: str, converted: bytes) -> Path:
         except OSError as error:
             reason = error
             continue
-        for old in sorted(folder.glob("*.tflite"), key=os.path.getmtime)[:-KEPT]:
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another app may clean up at the same time
+            for old in sorted(folder.glob("*.tflite"), key=os.path.getmtime)[:-KEPT]:
+                old.unlink(missing_ok=True)
         return folder / name
     raise OSError(f"the converted model cannot be stored ({reason.strerror})")
 
@@ -321,7 +327,9 @@ class Child:
         if job["hub"]:
             from digit_model.hub import Hub  # the Hub client takes half a second to import
 
-            self.hub = Hub(**job["hub"], spare=self.folders[-1])
+            spare = self.folders[-1] / "hub"
+            shutil.rmtree(spare, ignore_errors=True)  # an earlier job's download, converted since
+            self.hub = Hub(**job["hub"], spare=spare)
 
     def work(self) -> None:
         """Do the job. The Hub is asked in a thread beside it, since TensorFlow alone takes ten seconds to import."""
@@ -333,7 +341,7 @@ class Child:
         try:
             candidate = fetched.result(max(end - time.monotonic(), 0))
         except FetchTimeout:
-            self._hub_failed(f"the Hub did not give the model within {self.seconds} seconds")
+            self.tell({"event": "missed", "reason": f"the Hub did not give the model within {self.seconds} seconds"})
         else:
             if candidate:
                 self._offer(candidate)
@@ -341,10 +349,10 @@ class Child:
     def _candidates(self) -> Iterator[dict]:
         """Yield the job's candidates; one without a path stands for the copy in the Hub client's own cache, if there is one."""
         for candidate in self.candidates:
-            if candidate["path"]:
+            if not candidate["path"] and (copy := self.hub.cached()):
+                candidate |= {"revision": copy[0], "path": copy[1]}
+            if candidate["path"] and candidate["revision"] not in self.known:
                 yield candidate
-            elif copy := self.hub.cached():
-                yield candidate | {"revision": copy[0], "path": copy[1]}
 
     def _fetch(self) -> dict | None:
         """Return the Hub's model as a candidate; None when its commit is known, or when there was a failure."""
@@ -357,12 +365,9 @@ class Child:
                 return None
             path, sha256 = self.hub.fetch(commit, etag)
         except HubError as error:
-            self._hub_failed(str(error))
+            self.tell({"event": "missed", "reason": str(error)})
             return None
         return {"source": "hub", "repo_id": self.hub.repo_id, "revision": commit, "path": path, "sha256": sha256}
-
-    def _hub_failed(self, reason: str) -> None:
-        self.tell({"event": "failed", "source": "hub", "repo_id": self.hub.repo_id, "revision": None, "reason": reason, "final": False})
 
     def _offer(self, candidate: dict) -> bool:
         """Make one candidate ready and tell; return whether it may be served."""
@@ -372,8 +377,11 @@ class Child:
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             if candidate.get("sha256", sha256) != sha256:
                 raise Refused("it is not the file it was: its sha256 has changed")
-            converted = find_converted(self.folders, sha256) or keep_converted(self.folders, sha256, convert(path))
-        except (Refused, OSError, MemoryError) as error:
+            converted = find_converted(self.folders, sha256)
+            if not converted:
+                self.tell({"event": "opening", **origin})
+                converted = keep_converted(self.folders, sha256, convert(path))
+        except (Refused, OSError) as error:
             self.tell({"event": "failed", **origin, "reason": _first_line(error), "final": isinstance(error, Refused)})
             return False
         metrics = read_metrics(path.with_name("metrics.json"))
@@ -408,18 +416,19 @@ def main() -> None:
 
         job = json.loads(sys.stdin.readline())
         threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()  # the parent is gone
-        _limit_memory()
+        _set_limits()
         Child(job, tell).work()
         os._exit(0)  # not waiting for a download that was given up
 
 
-def _limit_memory() -> None:
+def _set_limits() -> None:
     """Let a model that takes too much end this process, and not the one that serves; where the system knows such limits."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         Path("/proc/self/oom_score_adj").write_text("1000")
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        for what, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_FSIZE, LARGEST_FILE)):
+            resource.setrlimit(what, (most, resource.getrlimit(what)[1]))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ Fetching, checking, opening and converting happen in a child process (model_file
     start    the first of  last good copy | copy in the Hub client's cache | bundled  that may be served is made ready;
              the Hub is asked at the same time, and its model is the first one served if it answers in time
     refresh  the Hub is asked again: a new commit is swapped in, a failure changes nothing but what /health says
+
+Beside the converted models two small files are kept for each revision followed: which model was the last good one, and which commits
+are refused and why, so that no start and no refresh fetches and tries them again.
 """
 
 import json
@@ -16,13 +19,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from digit_model.model_file import find_converted, read_metrics, replace_file
+from digit_model.model_file import code_version, find_converted, read_metrics, replace_file
 from digit_model.reader import Model
 from digit_model.settings import Settings
 
@@ -31,6 +36,7 @@ ANSWER_SECONDS = 3  # after the imports, for the Hub to say what it has; then th
 MODEL_SECONDS = 12  # after the imports, for the model of a Hub that answered to be downloaded and converted
 FETCH_SECONDS = 60  # for all that is asked of the Hub in one go
 CHILD_SECONDS = 300  # then the child is ended; TensorFlow and a conversion take 6 s of a core, which was 150 s beside a training run
+TRIES = 2  # of a model that the child does not survive; the first time it may have been the machine's fault
 CHILD_ENVIRONMENT = {
     "HF_HUB_DISABLE_XET": "1",  # one small file: plain HTTP is one request
     "HF_HUB_DISABLE_TELEMETRY": "1",  # else the client first asks the Hub something of its own
@@ -68,13 +74,17 @@ class ModelSource:
         self._imports_done = False
         self._stopped = threading.Event()
         self._child: subprocess.Popen | None = None
-        self._refused: dict[str, str] = {}  # commit -> why its model is not served; it is not fetched again
+        self._opening: str | None = None  # the commit whose model the child opens now
+        self._deaths: Counter[str] = Counter()  # commit -> how often the child did not survive its model
         self._last_refresh: str | None = None
         self._last_error: str | None = None
-        self._spare = tempfile.TemporaryDirectory(prefix="handwritten-digits-", ignore_cleanup_errors=True)
+        self._not_kept: str | None = None  # why the Hub's model that is served will not be here at the next start
+        self._spare = _spare_folder()
         self._folders = [settings.hf_home / "handwritten-digits", Path(self._spare.name)]  # the second when the first cannot be written to
         followed = f"{settings.model_repo_id}@{settings.model_revision}".replace("/", "--")
         self._last_good = self._folders[0] / f"{followed}.json"  # {"revision", "path", "sha256"}
+        self._refusals = self._folders[0] / f"{followed}.refused.json"  # {"code", "refused"}: other code may judge otherwise
+        self._refused = self._read_refusals()  # commit -> why its model is not served
 
     def start(self) -> None:
         """Begin to look for a model, beside whatever the process does next. Raises ModelUnavailable when MODEL_PATH is no file."""
@@ -123,9 +133,10 @@ class ModelSource:
 
     def stop(self) -> None:
         """End following and the child. The model served stays usable."""
-        self._stopped.set()
-        if self._child:
-            self._child.kill()
+        with self._changed:  # else a child might be started after this
+            self._stopped.set()
+            if self._child:
+                self._child.kill()
         self._spare.cleanup()
 
     # The roads to a model, each in a thread of its own
@@ -135,7 +146,8 @@ class ModelSource:
 
     def _follow(self) -> None:
         """Find the first model, then ask the Hub for as long as there may be news."""
-        self._ready = self._open_last_good()
+        with suppress(Exception):  # whatever is wrong with it, the child finds another
+            self._ready = self._open_last_good()
         pinned = bool(re.fullmatch("[0-9a-f]{40}", self._settings.model_revision))  # a commit never changes
         if pinned and self._ready:
             self._serve(self._ready, "MODEL_REVISION is a commit, and it is here already")
@@ -150,15 +162,15 @@ class ModelSource:
                 pause = self._settings.model_refresh_seconds * random.uniform(0.9, 1.1)  # noqa: S311 (so that not all apps ask at once)
             else:
                 pause, failures = min(2**failures, 60), failures + 1
-            arrived = pinned and self._served and self._served.model.info["revision"] == self._settings.model_revision
-            if arrived or not pause:
+            settled = {*self._refused, self._served.model.info["revision"]} if self._served else {}
+            if not pause or (pinned and self._settings.model_revision in settled):
                 return
             self._stopped.wait(pause)
 
     def _refresh(self) -> None:
         """Ask the Hub once; before any model is served, make another one ready beside it."""
         settings, candidates = self._settings, []
-        current = self._served or self._ready
+        current = self._current()
         if not current:
             candidates = [_candidate("cache", None, settings.model_repo_id), _candidate("bundled", self._bundled)]
             if last_good := self._read_last_good():
@@ -182,31 +194,34 @@ class ModelSource:
         """Run one job (model_file.py says what it is) to its end and take over what it tells."""
         folders = [str(folder) for folder in self._folders]
         job = {"folders": folders, "candidates": candidates, "hub": hub, "known": known, "seconds": FETCH_SECONDS}
+        began, self._opening = time.monotonic(), None
         try:
-            with tempfile.TemporaryFile() as errors, self._child_process(errors) as child:
+            with tempfile.TemporaryFile(dir=self._spare.name) as errors, self._child_process(errors) as child:
                 print(json.dumps(job), file=child.stdin, flush=True)
                 for line in child.stdout:
                     self._take(json.loads(line))
                 if child.wait():
-                    raise RuntimeError(_cause_of_death(child.returncode, errors))
+                    raise RuntimeError(_cause_of_death(child.returncode, time.monotonic() - began, errors))
         except Exception as error:  # whatever it was, the app goes on with what it serves
             if not self._stopped.is_set():
-                log.warning("The process that opens models failed: %s", error)
-                self._fail(f"the process that opens models failed: {error}")
+                self._take_death(str(error))
 
     @contextmanager
     def _child_process(self, errors) -> Iterator[subprocess.Popen]:
         """Start the child, and end it at its limit. errors: a file for its standard error."""
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "digit_model.model_file"],
-            cwd=Path(__file__).parents[1],
-            env=os.environ | CHILD_ENVIRONMENT | {"HF_HOME": str(self._settings.hf_home)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,  # Ctrl+C is for the parent alone; the child ends with it, since its standard input does
-        )
+        with self._changed:
+            if self._stopped.is_set():
+                raise RuntimeError("the app ends")
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "digit_model.model_file"],
+                cwd=Path(__file__).parents[1],
+                env=os.environ | CHILD_ENVIRONMENT | {"HF_HOME": str(self._settings.hf_home)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,  # Ctrl+C is for the parent alone; the child ends with it, since its standard input does
+            )
         limit = threading.Timer(CHILD_SECONDS, self._child.kill)
         limit.start()
         try:
@@ -220,29 +235,53 @@ class ModelSource:
         match event:
             case {"event": "answered", "revision": revision, "known": known}:
                 if known:
-                    self._last_error = self._refused.get(revision)
+                    self._last_error = self._refused.get(revision) or self._not_kept
                 self._hub_answered.set()
-                current = self._served or self._ready
+                current = self._current()
                 if current and current.model.info["revision"] == revision:
                     self._confirm(current)
+            case {"event": "missed", "reason": reason}:
+                self._fail(reason)
+            case {"event": "opening", "revision": revision}:
+                self._opening = revision
             case {"event": "model"}:
-                served = self._open(event)
-                if event["source"] in ("hub", "path"):
-                    self._last_error = None
-                    self._serve(served, "it is new on the Hub" if self._served else "")
-                    self._remember(event)
-                else:
-                    with self._changed:
-                        self._ready = served
-                        self._serve_ready()
-            case {"event": "failed", "source": "cache" | "bundled"}:
-                log.warning("The %s model is not served: %s", event["source"], event["reason"])
-            case {"event": "failed", "source": "path"}:
-                self._fail(f"MODEL_PATH={self._settings.model_path} is not served: {event['reason']}.")
+                self._opening = None
+                self._take_model(event)
             case {"event": "failed"}:
+                self._opening = None
+                self._take_failure(event)
+
+    def _take_model(self, event: dict) -> None:
+        served = self._open(event)
+        if event["source"] in ("hub", "path"):
+            self._last_error = self._not_kept = self._remember(event) if event["source"] == "hub" else None
+            self._serve(served, "it is new on the Hub" if self._served else "")
+        else:
+            with self._changed:
+                self._ready = served
+                self._serve_ready()
+
+    def _take_failure(self, event: dict) -> None:
+        reason = event["reason"]
+        match event["source"]:
+            case "path":
+                self._fail(f"MODEL_PATH={self._settings.model_path} is not served: {reason}.")
+            case "hub":
                 if event["final"]:
-                    self._refused[event["revision"]] = event["reason"]
-                self._fail(event["reason"])
+                    self._refuse(event["revision"], reason)
+                self._fail(reason)
+            case source:
+                log.warning("The %s model is not served: %s", source, reason)
+
+    def _take_death(self, cause: str) -> None:
+        """Go on after the child's end; a model that it did not survive TRIES times is refused."""
+        reason = f"the process that opens models failed: {cause}"
+        log.warning("%s", reason)
+        if commit := self._opening:
+            self._deaths[commit] += 1
+            if self._deaths[commit] == TRIES:
+                self._refuse(commit, reason)
+        self._fail(reason)
 
     def _fail(self, reason: str) -> None:
         with self._changed:
@@ -259,6 +298,10 @@ class ModelSource:
         """Open a converted model. origin: the keys of an event "model"."""
         info = {name: origin[name] for name in ("source", "repo_id", "revision", "sha256")}
         return Served(Model.load(Path(origin["converted"]), info), origin["metrics"])
+
+    def _current(self) -> Served | None:
+        with self._changed:  # else it may be missed on its way from ready to served
+            return self._served or self._ready
 
     def _serve_ready(self) -> None:
         """Serve what is ready if nothing is served and the Hub is late. Called with the lock held."""
@@ -281,25 +324,42 @@ class ModelSource:
             self._ready = None
             self._changed.notify_all()
 
-    def _remember(self, event: dict) -> None:
-        """Point to a model of the Hub that is served now, for the next start."""
-        if event["source"] == "hub":
-            kept = {name: event[name] for name in ("revision", "path", "sha256")}
-            try:
-                self._last_good.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(self._last_good, json.dumps(kept).encode())
-            except OSError as error:
-                log.warning(
-                    "The next start will not find this model without the Hub: %s cannot be written (%s)", self._last_good, error.strerror
-                )
+    # What is kept for the next start
+
+    def _remember(self, event: dict) -> str | None:
+        """Point to a model of the Hub for the next start; return why there will be none, in words."""
+        if not Path(event["path"]).is_relative_to(self._spare.name) and self._keep(
+            self._last_good, {name: event[name] for name in ("revision", "path", "sha256")}
+        ):
+            return None
+        return f"the model is served, but not kept for the next start: the disk is full, or {self._settings.hf_home} cannot be written to"
+
+    def _refuse(self, commit: str, reason: str) -> None:
+        self._refused[commit] = reason
+        self._keep(self._refusals, {"code": code_version(), "refused": self._refused})
+
+    def _keep(self, path: Path, value: dict) -> bool:
+        """Write one of the two files that are kept; return whether that was possible."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps(value).encode())
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error.strerror)
+            return False
+        return True
 
     def _read_last_good(self) -> dict | None:
         """Return revision, path and sha256 of the last good model."""
-        try:
-            kept = json.loads(self._last_good.read_bytes())
-            return {name: str(kept[name]) for name in ("revision", "path", "sha256")}
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        match _read_json(self._last_good):
+            case {"revision": str(revision), "path": str(path), "sha256": str(sha256)} if re.fullmatch("[0-9a-f]{64}", sha256):
+                return {"revision": revision, "path": path, "sha256": sha256}
+        return None
+
+    def _read_refusals(self) -> dict[str, str]:
+        match _read_json(self._refusals):
+            case {"code": code, "refused": dict(refused)} if code == code_version():
+                return {str(commit): str(reason) for commit, reason in refused.items()}
+        return {}
 
     def _open_last_good(self) -> Served | None:
         """Return the last good model if it was converted by the code of now: then no child is needed to serve it."""
@@ -315,10 +375,29 @@ def _candidate(source: str, path: Path | str | None, repo_id: str | None = None)
     return {"source": source, "repo_id": repo_id, "revision": None, "path": path and str(path)}
 
 
-def _cause_of_death(code: int, errors) -> str:
+def _spare_folder() -> tempfile.TemporaryDirectory:
+    """Return a folder for as long as the process lives: in memory where the system has that, so that a full disk does not matter."""
+    named = {"prefix": "handwritten-digits-", "ignore_cleanup_errors": True}
+    try:
+        return tempfile.TemporaryDirectory(dir="/dev/shm", **named)
+    except OSError:
+        return tempfile.TemporaryDirectory(**named)
+
+
+def _read_json(path: Path) -> object:
+    """Return what a JSON file holds, None when it cannot be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _cause_of_death(code: int, seconds: float, errors) -> str:
     """Return in words why the child ended. errors: the file of its standard error."""
+    if seconds >= CHILD_SECONDS:
+        return f"it took longer than {CHILD_SECONDS} seconds"
     if code < 0:
-        return f"it was ended by signal {-code} (out of memory, or over its time)"
+        return f"it was ended by signal {-code} (out of memory?)"
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else f"exit code {code}"

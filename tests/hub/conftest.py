@@ -22,7 +22,7 @@ OURS = 1e-5  # how far LiteRT may be from Keras
 
 @dataclass(frozen=True)
 class Zoo:
-    """Small .keras files by name, and what Keras reads with them. `converted`: good and better, as a former start left them."""
+    """Small .keras files by name, and what Keras reads with them. `converted`: what a former start left of some of them."""
 
     folder: Path
     converted: Path
@@ -63,9 +63,36 @@ def hub(monkeypatch) -> Iterator[StandIn]:
 
 @pytest.fixture
 def home(zoo, tmp_path) -> Path:
-    """HF_HOME; good and better are converted already, so that a start takes a second and not twelve."""
+    """HF_HOME of an empty cache; some models are converted already, so that a start takes a second and not twelve."""
     home = tmp_path / "hf"
     shutil.copytree(zoo.converted, home / "handwritten-digits")
+    return home
+
+
+@pytest.fixture(scope="session")
+def former_home(zoo, tmp_path_factory) -> Path:
+    """HF_HOME as a space leaves it that followed a Hub whose first commit is "better"."""
+    home, hub = tmp_path_factory.mktemp("former"), StandIn()
+    shutil.copytree(zoo.converted, home / "handwritten-digits")
+    hub.commit(zoo.bytes("better"), metrics={"accuracy": 0.99})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", hub.url)
+        source = ModelSource(Settings(model_repo_id=REPO, model_refresh_seconds=0, hf_home=home), bundled=zoo.path("good"))
+        source.start()
+        eventually(lambda: source.health()["last_refresh"])
+    assert source.model(0).info["source"] == "hub"
+    source.stop()
+    hub.close()
+    return home
+
+
+@pytest.fixture
+def older_home(former_home, tmp_path) -> Path:
+    """HF_HOME with an older good model in place: "better", which is the first commit of the Hub."""
+    home = tmp_path / "older"
+    shutil.copytree(former_home, home, symlinks=True)
+    for pointer in (home / "handwritten-digits").glob("*.json"):
+        pointer.write_text(pointer.read_text().replace(str(former_home), str(home)))
     return home
 
 
@@ -86,6 +113,16 @@ def space(zoo, home) -> Iterator[Callable[..., ModelSource]]:
     yield start
     for source in started:
         source.stop()
+
+
+@pytest.fixture
+def both(space, home, older_home) -> Callable[..., list[tuple[ModelSource, str]]]:
+    """Start two spaces at once, from an empty cache and with an older good model in place; with each, the model it has without the Hub."""
+
+    def start(**settings) -> list[tuple[ModelSource, str]]:
+        return [(space(hf_home=home, **settings), "good"), (space(hf_home=older_home, **settings), "better")]
+
+    return start
 
 
 def eventually(happens: Callable[[], object], seconds: float = 60) -> object:

@@ -1,7 +1,7 @@
 """Makes small models for the tests of this folder, good ones and bad ones: `python -m tests.hub.zoo FOLDER CONVERTED`.
 
-CONVERTED gets "good" and "better" as a former start would have kept them. Beside each good NAME.keras stands NAME.npz: `frames` at the
-model's size, and the `probabilities` that Keras itself gives for them.
+CONVERTED gets "good", "better" and "no_channel" as a former start would have kept them. Beside each good NAME.keras stands NAME.npz:
+`frames` at the model's size, and the `probabilities` that Keras itself gives for them.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def main(folder: Path, converted: Path) -> None:
     save(train(network((28, 28)), x, y), folder / "no_channel.keras")
     save(train(network((32, 32, 3), activation=None), x, y), folder / "rgb_32_logits.keras")
     bad(folder, folder / "good.keras")
-    for path in (folder / "good.keras", folder / "better.keras"):
+    for path in (folder / "good.keras", folder / "better.keras", folder / "no_channel.keras"):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         model_file.keep_converted([converted], sha256, model_file.convert(path))
 
@@ -113,6 +113,10 @@ def bad(folder: Path, good: Path) -> None:
     keras.Model(entry, layers.Dense(10, activation="softmax")(large)).save(folder / "shape_bomb.keras")
     entry = keras.Input((9999, 9999, 1))
     keras.Model(entry, layers.Dense(10)(layers.GlobalAveragePooling2D()(entry))).save(folder / "large_frames.keras")
+    x = entry = keras.Input((256, 256, 1))
+    for _ in range(4):
+        x = layers.Conv2D(4, 255, padding="same")(x)
+    keras.Model(entry, layers.Dense(10)(layers.GlobalAveragePooling2D()(x))).save(folder / "endless.keras")
     edited("custom_class", lambda all_: all_[1].update(registered_name="evil>Layer"))
     repack(good, folder / "config_bomb.keras", config=b" " * 400_000_000 + b"{}")
     repack(good, folder / "asset_bomb.keras", **{"assets/vocabulary.txt": b"0" * 50_000_000})
