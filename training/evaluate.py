@@ -113,7 +113,7 @@ def calibration(confidence: np.ndarray, right: np.ndarray) -> tuple[float, list]
     """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) and a row [mean confidence, accuracy, count] a bin."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     table = [[float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum())] for b in np.unique(bins)]
-    return sum(abs(sure - good) * count for sure, good, count in table) / len(confidence), table
+    return sum(abs(sure - good) * count for sure, good, count in table) / max(1, len(confidence)), table
 
 
 def on_changed_mnist(model: reader.Model, test: dataset.Split) -> dict:

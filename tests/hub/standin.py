@@ -23,8 +23,8 @@ class StandIn(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, port: int = 0):
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, port: int = 0, handler: type | None = None):
+        super().__init__(("127.0.0.1", port), handler or Handler)
         self.commits: dict[str, dict[str, bytes]] = {}  # of REPO
         self.refs: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}  # what the CDN has, by sha256
