@@ -14,7 +14,7 @@ PAGE = resource.getpagesize()
 
 def test_a_new_commit_is_swapped_in_and_a_rollback_too(space, hub, zoo):
     first = hub.commit(zoo.bytes("good"), metrics={"accuracy": 0.98})
-    source = space(model_refresh_seconds=1)
+    source = space(model_refresh_seconds=0.3)
     before = source.model()
     assert before.info["revision"] == first
     second = hub.commit(zoo.bytes("better"), metrics={"accuracy": 0.99})
@@ -30,7 +30,7 @@ def test_a_new_commit_is_swapped_in_and_a_rollback_too(space, hub, zoo):
 
 def test_a_commit_without_a_new_model_changes_the_revision_only(space, hub, zoo):
     hub.commit(zoo.bytes("good"))
-    source = space(model_refresh_seconds=1)
+    source = space(model_refresh_seconds=0.3)
     sha256 = source.model().info["sha256"]
     second = hub.commit(zoo.bytes("good"))
     eventually(lambda: source.model().info["revision"] == second)
@@ -50,7 +50,7 @@ def test_a_model_served_from_the_cache_becomes_the_hubs_when_the_hub_says_so(spa
     first = space()
     eventually(lambda: first.health()["last_refresh"])
     hub.fault = lambda request: request.fail(404)
-    source = space(model_refresh_seconds=1)
+    source = space(model_refresh_seconds=0.3)
     assert source.model().info["source"] == "cache"
     hub.fault = None
     eventually(lambda: source.model().info["source"] == "hub")
@@ -83,7 +83,7 @@ def test_fifty_swaps_under_four_reading_threads_mix_nothing_up(space, hub, zoo):
     for thread in threads:
         thread.start()
     try:
-        for _ in range(5):
+        for _ in range(2):
             swap()
         before = memory()
         for _ in range(50):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,11 +71,11 @@ def test_when_the_hub_is_down_the_last_good_copy_is_served(space, hub, zoo, log)
     assert served_lines(log)[0].startswith(f"Serving the last good copy {REPO}@{commit[:12]}")
 
 
-def test_a_copy_that_another_program_left_in_the_hub_clients_cache_is_served(space, hub, zoo, home):
+def test_a_copy_that_another_program_left_in_the_hub_clients_cache_is_served(space, hub, zoo, home, monkeypatch):
     commit = hub.commit(zoo.bytes("better"))
     fetch = f"from huggingface_hub import hf_hub_download; hf_hub_download({REPO!r}, 'model.keras')"
     subprocess.run([sys.executable, "-c", fetch], env=os.environ | {"HF_HOME": str(home)}, check=True)
-    hub.close()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     model = space().model(60)
     assert zoo.reads_as(model, "better")
     assert (model.info["source"], model.info["revision"]) == ("cache", commit)
@@ -124,9 +125,18 @@ def test_a_hub_that_hangs_delays_the_first_answer_by_three_seconds_only(space, h
     assert "the Hub has not answered yet" in served_lines(log)[0]
 
 
+def test_a_hub_that_answers_within_three_seconds_is_waited_for(space, hub, zoo, log):
+    hub.commit(zoo.bytes("better"))
+    hub.fault = lambda request: time.sleep(1) if request.kind in ("head", "cdn") else None
+    source = space(imports_done=True)
+    assert source.model(60).info["source"] == "hub"
+    assert zoo.reads_as(source.model(60), "better")
+    assert len(served_lines(log)) == 1
+
+
 def test_a_slow_hub_is_swapped_in_later(space, hub, zoo):
     hub.commit(zoo.bytes("better"))
-    hub.fault = lambda request: time.sleep(4.5) if request.kind == "head" else None
+    hub.fault = lambda request: time.sleep(3.5) if request.kind == "head" else None
     source = space(imports_done=True)
     assert source.model(60).info["source"] == "bundled"
     eventually(lambda: source.model(60).info["source"] == "hub")
@@ -137,23 +147,25 @@ def test_a_slow_hub_is_swapped_in_later(space, hub, zoo):
 def test_a_commit_that_is_followed_by_its_hash_is_asked_for_once_and_never_again(space, hub, zoo):
     commit = hub.commit(zoo.bytes("better"))
     hub.commit(zoo.bytes("good"))
-    source = space(model_revision=commit, model_refresh_seconds=1)
+    source = space(model_revision=commit, model_refresh_seconds=0.1)
     assert source.model(60).info["revision"] == commit
     eventually(lambda: source.health()["last_refresh"])
     hub.requests.clear()
-    time.sleep(2)
-    again = space(model_revision=commit, model_refresh_seconds=1)
+    again = space(model_revision=commit, model_refresh_seconds=0.1)
     assert zoo.reads_as(again.model(60), "better")
     assert again.model(60).info["revision"] == commit
+    time.sleep(2)
     assert hub.requests == []
 
 
-def test_offline_mode_asks_nothing(space, hub, zoo, monkeypatch):
-    hub.commit(zoo.bytes("better"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    source = space()
+def test_a_commit_that_is_followed_by_its_hash_and_refused_is_named_and_not_asked_for_again(space, hub, zoo):
+    commit = hub.commit(zoo.bytes("text"))
+    source = space(model_revision=commit, model_refresh_seconds=0.1)
     assert zoo.reads_as(source.model(60), "good")
-    assert "HF_HUB_OFFLINE" in eventually(lambda: source.health()["last_error"])
+    assert "no whole .keras file" in eventually(lambda: source.health()["last_error"])
+    eventually(lambda: source.health()["last_refresh"])
+    hub.requests.clear()
+    time.sleep(2)
     assert hub.requests == []
 
 
@@ -182,11 +194,16 @@ def children(pid: int) -> list[str]:
     return [child for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
 
 
-def test_an_hf_home_that_cannot_be_written_to_does_not_matter(space, hub, zoo):
+def test_where_no_disk_can_be_written_to_all_is_held_in_memory(space, hub, zoo, monkeypatch):
+    nothing = "/proc/nothing/can/be/made/here"
+    monkeypatch.setattr(tempfile, "tempdir", nothing)
+    monkeypatch.setenv("TMPDIR", nothing)
     hub.commit(zoo.bytes("better"))
-    model = space(hf_home=Path("/proc/nothing/can/be/made/here")).model(100)
+    source = space(hf_home=Path(nothing))
+    model = source.model(100)
     assert zoo.reads_as(model, "better")
     assert model.info["source"] == "hub"
+    assert "not kept for the next start" in source.health()["last_error"]
 
 
 def test_tensorflow_is_loaded_for_a_new_file_only_and_never_in_the_serving_process(hub, zoo, home):
