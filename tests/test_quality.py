@@ -7,6 +7,7 @@ import pytest
 
 from digit_model import model_file, reader
 from training import dataset, evaluate
+from training import people as people_sets
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 1500  # of each large set: enough to see a fall of a percent, and it takes seconds
@@ -21,7 +22,7 @@ def model(tmp_path_factory) -> reader.Model:
 
 @pytest.fixture(scope="module")
 def people(model, people_data) -> dict:
-    return evaluate.on_people(model, people_data, LIMIT)
+    return people_sets.measure(model, people_data, LIMIT)
 
 
 def test_the_file_is_small():
@@ -68,5 +69,5 @@ def test_a_digit_reads_the_same_on_light_and_dark_paper_thick_and_thin(model, la
 
     (drawing,) = [hands.draw(label, np.random.default_rng(5), wildness=0.3, variant=0)]
     for seed in range(6):
-        picture = evaluate.picture(drawing, np.random.default_rng(seed))
+        picture = people_sets.picture(drawing, np.random.default_rng(seed))
         assert reader.read(model, reader.pieces_of_image(picture))["text"] == label

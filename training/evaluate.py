@@ -1,48 +1,21 @@
 """Measures a model as the app reads with it, and writes metrics.json beside it: python -m training.evaluate DIR"""
 
 import argparse
-import csv
 import hashlib
 import json
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
-from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.metrics import confusion_matrix
 from tqdm import tqdm
 
-from digit_model import frames, image, model_file, reader, strokes
-from training import dataset, pictures
-
-BINS = 15  # of equal width, for the calibration error
-DIGIT_SHAPED = set("OoIlSsZzBbqgDi1|/-")  # letters and signs with a digit's shape: neither answer is wrong
-
-
-class Judge:
-    """Reads pieces with one model and keeps (confidence, right) of every reading."""
-
-    def __init__(self, model: reader.Model):
-        self.model, self.answered, self.judged = model, [], []
-        self.wrongly_refused = self.several = self.digits = 0
-
-    def read(self, pieces: list[reader.Piece], label: str | None) -> bool:
-        """Tell whether the reading is right; label: the digit, or None for what should be refused."""
-        reading = reader.read(self.model, pieces)
-        verdict = reading["verdict"]
-        right = verdict == "not a digit" if label is None else reading["text"] == label
-        if label is not None:
-            self.digits += 1
-            self.wrongly_refused += verdict in ("not a digit", "blank")
-            self.several += len(reading["text"]) > 1
-        if reading["confidence"] is not None:
-            self.judged.append((reading["confidence"], right))
-            if verdict in ("digit", "number"):
-                self.answered.append((reading["confidence"], right))
-        return right
+from digit_model import model_file, reader
+from training import dataset, people, pictures
+from training.judge import Judge, calibration
 
 
 def main() -> None:
@@ -69,7 +42,7 @@ def main() -> None:
             "one_image_ms": one_image_ms(model),
         }
         if args.sets:
-            metrics["people"] = on_people(model, args.sets, args.limit)
+            metrics["people"] = people.measure(model, args.sets, args.limit)
         pictures.write(args.dir / "pictures", metrics["mnist_test"], test, classify(model, test.frames.astype(np.float32) / 255)[:, :10])
     (args.dir / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     print(json.dumps({k: v for k, v in metrics.items() if k != "mnist_test"} | {"mnist_test": summary(metrics["mnist_test"])}, indent=1))
@@ -107,13 +80,6 @@ def classify(model: reader.Model, of_pieces: np.ndarray, chunk: int = 256) -> np
     if model.size != of_pieces.shape[1:]:
         of_pieces = np.stack([cv2.resize(frame, model.size[::-1], interpolation=cv2.INTER_LINEAR) for frame in of_pieces])
     return np.concatenate([model.classify(of_pieces[i : i + chunk, ..., None]) for i in range(0, len(of_pieces), chunk)])
-
-
-def calibration(confidence: np.ndarray, right: np.ndarray) -> tuple[float, list]:
-    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) and a row [mean confidence, accuracy, count] a bin."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    table = [[float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum())] for b in np.unique(bins)]
-    return sum(abs(sure - good) * count for sure, good, count in table) / max(1, len(confidence)), table
 
 
 def on_changed_mnist(model: reader.Model, test: dataset.Split) -> dict:
@@ -213,72 +179,6 @@ def one_image_ms(model: reader.Model) -> float:
         model.classify(one)
         times.append(time.perf_counter() - start)
     return float(np.median(times) * 1000)
-
-
-def on_people(model: reader.Model, folder: Path, limit: int | None) -> dict:
-    """Return what the app reads of drawings and pictures by people: digits right, non-digits refused, how sure it was."""
-    judge, rng, figures = Judge(model), np.random.default_rng(0), {}
-
-    tablet = drawings(folder / "tablet_digits.npz")[:limit]
-    right = [judge.read(reader.pieces_of_strokes(d), label) for label, d, _ in tqdm(tablet, desc="tablet strokes", leave=False)]
-    odd = np.array([writer % 2 == 1 for *_, writer in tablet])
-    figures["tablet_strokes"] = float(np.mean(right))
-    figures["tablet_strokes_odd_writers"] = float(np.array(right)[odd].mean())
-    right = [
-        judge.read(reader.pieces_of_image(picture(d, rng)), label) for label, d, _ in tqdm(tablet, desc="tablet pictures", leave=False)
-    ]
-    figures["tablet_pictures"] = float(np.mean(right))
-
-    sources = defaultdict(list)
-    with open(folder / "images" / "labels.csv", newline="") as rows:
-        for row in csv.DictReader(rows):
-            upright = image.open_image((folder / "images" / row["file"]).read_bytes(), max_pixels=50_000_000)
-            sources[row["source"]].append(judge.read(reader.pieces_of_image(upright), row["label"]))
-    figures["pictures_mean_over_sources"] = float(np.mean([np.mean(rights) for rights in sources.values()]))
-    figures["pictures"] = {source: f"{sum(rights)}/{len(rights)}" for source, rights in sources.items()}
-
-    for name, x, y in (("usps", "x_test", "y_test"), ("semeion", "x", "y")):
-        with np.load(folder / f"{name}.npz") as arrays:
-            scans, labels = arrays[x][:limit], arrays[y][:limit]
-        right = [
-            judge.read([reader.Piece(frames.frame(scan.astype(np.float32) / 255), (0, 0, 16, 16), 0, 1)], str(label))
-            for scan, label in zip(scans, labels, strict=True)
-        ]
-        figures[name] = float(np.mean(right))
-
-    figures["digits_wrongly_refused"] = judge.wrongly_refused / judge.digits
-    figures["single_digits_read_as_several"] = judge.several
-    for name in ("tablet_letters", "touch_symbols"):
-        kept = [d for label, d, _ in drawings(folder / f"{name}.npz") if label not in DIGIT_SHAPED]
-        figures[f"{name}_refused"] = float(np.mean([judge.read(reader.pieces_of_strokes(d), None) for d in kept]))
-
-    confidence, right = np.array(judge.answered).T
-    figures["ece"], figures["reliability"] = calibration(confidence, right)
-    confidence, right = np.array(judge.judged).T
-    figures["auroc"] = float(roc_auc_score(right, confidence))
-    return figures
-
-
-def drawings(path: Path) -> list[tuple[str, list[np.ndarray], int]]:
-    """Return (label, strokes, writer) of every drawing of a stroke file; the layout is that of the UCI pen digits as arrays."""
-    with np.load(path) as z:
-        arrays = {name: z[name] for name in z.files}
-    lines = np.split(arrays["points"].astype(float), arrays["stroke_start"][1:-1])
-    bounds = arrays["sample_start"]
-    writers = arrays.get("writer", np.zeros(len(bounds) - 1, int))
-    return [(str(arrays["label"][i]), lines[bounds[i] : bounds[i + 1]], int(writers[i])) for i in range(len(bounds) - 1)]
-
-
-def picture(drawing: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
-    """Return a drawing as a picture with a line of 1.5 to 12 % of its height, dark on light or light on dark."""
-    low, high = strokes.extent(drawing)
-    line = rng.uniform(0.015, 0.12) * max(high[1] - low[1], 40)
-    ink = np.zeros(np.ceil((high - low)[::-1] + 80).astype(int) * 4, np.uint8)
-    points = [np.rint((stroke - low + 40) * 4).astype(np.int32).reshape(-1, 1, 2) for stroke in drawing]
-    cv2.polylines(ink, points, False, 255, max(1, round(line * 4)), cv2.LINE_AA)
-    small = cv2.resize(ink, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) / 255
-    paper, pen = (245, 30) if rng.random() < 0.5 else (15, 235)
-    return Image.fromarray(np.round(paper + small * (pen - paper)).astype(np.uint8))
 
 
 if __name__ == "__main__":

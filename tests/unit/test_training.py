@@ -10,7 +10,7 @@ import pytest
 
 from digit_model import frames, hands, reader, strokes
 from training import augmentation, dataset, train
-from training.evaluate import calibration
+from training.judge import calibration
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def test_training_for_one_epoch_on_2000_images_gives_a_model_that_evaluates(smal
     assert (out / "model.keras").stat().st_size < 4_000_000
     settings = json.loads((out / "settings.json").read_text())
     assert (settings["epochs"], settings["limit"], settings["seed"]) == (1, 2000, 0)
-    assert settings["history"]["loss"][0] < np.log(11)  # it has learnt something
+    assert settings["history"]["accuracy"][0] > 0.2  # it has learnt something: always "not a digit" gives 0.17
 
     import keras
 
