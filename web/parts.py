@@ -14,7 +14,10 @@ def pad() -> gr.HTML:
     return part(
         "pad",
         """<canvas role="img" aria-label="Drawing pad: draw a digit with mouse, pen or finger"></canvas>
+        <svg aria-hidden="true" preserveAspectRatio="xMinYMin meet"></svg>
         <span class="invite">Draw here</span>""",
+        "boxes.js",
+        "pad.js",
     )
 
 
@@ -27,6 +30,8 @@ def upload() -> gr.HTML:
             <span class="invite">Choose a picture<small>or drop or paste one here</small></span>
             <img alt=""><svg aria-hidden="true"></svg>
         </label>""",
+        "boxes.js",
+        "upload.js",
     )
 
 
@@ -39,6 +44,7 @@ def answer() -> gr.HTML:
             <canvas width="28" height="28" role="img" aria-label="What the model sees"></canvas>
             <figcaption>What the model sees</figcaption>
         </figure>""",
+        "answer.js",
     )
 
 
@@ -48,12 +54,12 @@ def gallery(examples: Path) -> gr.HTML:
     for path in sorted(examples.glob("*.png")):
         told = escape(path.stem.replace("_", ", ", 1).replace("-", " "))
         buttons += f'<button title="{told}"><img src="examples/{escape(path.name)}" alt="{told}"></button>'
-    return part("gallery", f"<span>Try one</span>{buttons}")
+    return part("gallery", f"<span>Try one</span>{buttons}", "gallery.js")
 
 
-def part(name: str, template: str) -> gr.HTML:
-    """Return a gr.HTML with the id and the script of that name."""
-    script = (HERE / f"{name}.js").read_text(encoding="utf-8")
+def part(name: str, template: str, *scripts: str) -> gr.HTML:
+    """Return a gr.HTML with that id, running the scripts as one."""
+    script = "".join((HERE / file).read_text(encoding="utf-8") for file in scripts)
     return gr.HTML(html_template=template, js_on_load=script, elem_id=name, apply_default_css=False)
 
 

@@ -14,7 +14,7 @@ function read() {
     body.append("image", mine);
     return { body };
   };
-  const told = (reading) => mine === file && outline(reading.digits ?? []);
+  const told = (reading) => mine === file && outline(boxes, reading.digits ?? []);
   const detail = mine && { request, told };
   document.querySelector("#answer").dispatchEvent(new CustomEvent("ask", { detail }));
 }
@@ -25,20 +25,9 @@ function open(chosen) {
   URL.revokeObjectURL(image.src);
   image.src = file ? URL.createObjectURL(file) : "";
   image.alt = file?.name ?? "";
-  outline([]);
+  outline(boxes, []);
   element.toggleAttribute("data-chosen", file !== null);
   read();
-}
-
-// Frames what was found, in the picture's own pixels, which the SVG's view box shares.
-function outline(digits) {
-  boxes.replaceChildren(
-    ...digits.map(({ box: [x, y, width, height] }) => {
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      for (const [name, value] of Object.entries({ x, y, width, height })) rect.setAttribute(name, value);
-      return rect;
-    }),
-  );
 }
 
 image.addEventListener("load", () => boxes.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`));

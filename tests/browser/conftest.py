@@ -30,11 +30,17 @@ def visit(browser: Browser, url: str, **screen) -> Iterator[Page]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" and not refusal(message) else None)
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
     page.goto(url)
-    page.locator("#answer [data-ready]").wait_for(state="attached")
+    wait_until_ready(page)
     yield page
     context.close()
     assert errors == []
     assert hosts == {url.split("/")[2]}
+
+
+def wait_until_ready(page: Page) -> None:
+    """Wait until the scripts of pad and answer have run: Gradio starts them one by one, some time after the page is there."""
+    for part in ("pad", "answer"):
+        page.locator(f"#{part} [data-ready]").wait_for(state="attached")
 
 
 def refusal(message) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, PHONE, answer, draw, draw_by_finger, has_ink, visit
+from tests.browser.conftest import LAPTOP, PHONE, answer, draw, draw_by_finger, has_ink, visit, wait_until_ready
 from tests.conftest import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
@@ -133,6 +133,24 @@ def test_an_uploaded_picture_is_read_and_shown_with_what_was_found(page):
     expect(page.locator("#upload img")).not_to_be_visible()
 
 
+def test_the_pad_shows_where_each_digit_was_seen_when_the_pen_is_up(page, seven):
+    for at in (0.25, 0.75):
+        draw(page, seven, size=0.4, at=(at, 0.5))
+    expect_answer(page, "77")
+    expect(page.locator("#pad rect")).to_have_count(2)
+    expect(page.locator("#pad svg text")).to_have_text(["7", "7"])
+    for rect, at in zip(page.locator("#pad rect").all(), (0.25, 0.75), strict=True):
+        box, pad = rect.bounding_box(), page.locator("#pad canvas").bounding_box()
+        assert abs(box["x"] + box["width"] / 2 - pad["x"] - at * pad["width"]) < 0.1 * pad["width"]
+        assert abs(box["height"] - 160 / 280 * 0.4 * min(pad["width"], pad["height"])) < 8
+    page.mouse.move(pad["x"] + 20, pad["y"] + 20)
+    page.mouse.down()
+    expect(page.locator("#pad svg")).not_to_be_visible()
+    page.mouse.up()
+    page.locator("#clear").click()
+    expect(page.locator("#pad rect")).to_have_count(0)
+
+
 def test_a_file_that_is_no_picture_is_answered_in_words(laptop):
     laptop.get_by_role("tab", name="Upload").click()
     laptop.locator("#upload input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
@@ -217,7 +235,7 @@ def test_the_connection_lost_is_said_and_made_good(browser, app, seven):
     context = browser.new_context(**LAPTOP)
     page = context.new_page()
     page.goto(app.url)
-    page.locator("#answer [data-ready]").wait_for(state="attached")
+    wait_until_ready(page)
     context.set_offline(True)
     draw(page, seven)
     expect(page.locator("#answer .detail")).to_contain_text("No connection")
