@@ -22,7 +22,8 @@ LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it 
 COARSE_SIDE = 96  # pixels, longest side where colour, polarity and line width are found
 WIDTHS = 0.05, 0.15, 0.4  # of the longest side: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
-INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a mark's ink
+INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
+ROW = 1.5, 8  # width over height of what may be a row of digits that touch
 THINNEST_LINE = 2.5  # pixels in MNIST's box of 20, where its own lines have 1.9, 2.7, 4.4 (5 %, median, 95 %), measured as in `thickened`
 
 try:
@@ -123,7 +124,8 @@ def shrunk(pixels, side):
 def find_ink(coarse):
     """Return (direction, line, size) of the ink in a coarse picture, None where there is none.
 
-    direction, float (3,): how its colour departs from the paper's, absolute sum 1; line, size: width and extent of its main piece, pixels.
+    direction, float (3,): how its colour departs from the paper's, absolute sum 1; line: width of its main piece's line; size: longest side
+    of a digit of that piece, pixels.
 
     Dark and light ink are looked for at several widths. Ink makes long pieces already at a small width; paper in and between digits makes
     broad ones, at larger widths.
@@ -146,10 +148,16 @@ def find_ink(coarse):
             line, size = pieces.line(main), pieces.size[main]
             score = pieces.weight[main] / size**0.5 * min(1, size / line / 8) * (1 - width) ** 2
             second = max(second, min(score, best[0]))
-            best = max(best, (score, (direction, line, size), size / line), key=lambda found: found[0])
+            digit = digit_size(pieces.w[main], pieces.h[main])
+            best = max(best, (score, (direction, line, digit), size / line), key=lambda found: found[0])
         if best[0] > 4 * second and best[2] > 7:  # clear at once, as mostly; it halves the time
             break
     return best[1]
+
+
+def digit_size(width, height):
+    """Return the longest side of a digit in ink of that size: of all of it, or its height where it is as wide as a row of digits."""
+    return height if ROW[0] < width / height < ROW[1] else max(width, height)
 
 
 def seen_along(direction, colours):
@@ -322,7 +330,7 @@ def cut_out(p, group, contrast):
     inside[np.array(group) + 1] = 1
     ink = contrast[part] * inside[p.labels[part]]
     ink = np.pad(ink / np.percentile(ink[ink > 0], 75), 1).clip(0, 1)
-    zoom = INK_SIDE / max(w, h)
+    zoom = INK_SIDE / digit_size(w, h)
     return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
 
 

@@ -20,7 +20,8 @@ from digit_model import frames, image, layout, strokes, touching
 
 NOT_A_DIGIT = 10  # the model's eleventh class
 REFUSAL = 0.8  # refused from this probability of "not a digit" on; chosen on tablet writers with even numbers and MNIST's validation part
-UNREAD_ALONE = 0.6  # all ink as one sign that is no digit is so much less likely than as digits
+BROAD = 1.0  # width over height up to which all ink may well be one sign that is no digit; at twice that it is as unlikely as among digits
+WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -93,23 +94,23 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
     for line, members in enumerate(layout.lines(boxes)):
         for mark in (marks[i] for i in members):
             first = pieces[-1].stop if pieces else 0
-            pieces += [
-                Piece(frames.frame(ink), box, first + start, first + stop, line, cost) for ink, box, start, stop, cost in _partings(mark)
-            ]
+            pieces += [Piece(frames.frame(ink), box, first + start, first + stop, line) for ink, box, start, stop in _partings(mark)]
     return pieces
 
 
 def _partings(mark: image.Mark) -> Iterator[tuple]:
-    """Yield (ink, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
+    """Yield (ink, box, start, stop) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
     slices = touching.slices(mark.ink)
+    height = len(mark.ink)
     scale = mark.box[2] / mark.ink.shape[1]
     for start in range(len(slices)):
+        ink = np.zeros_like(mark.ink)
         for stop in range(start + 1, len(slices) + 1):
-            left, right = slices[start][0], slices[stop - 1][1]
-            ink = mark.ink[:, left:right]
-            x, y, width, height = frames.box(ink)
-            box = (mark.box[0] + (left + x) * scale, mark.box[1] + y * scale, width * scale, height * scale)
-            yield ink, box, start, stop, touching.CUT_COST if start else 0.0
+            ink = ink + slices[stop - 1]
+            x, y, w, h = frames.box(ink)
+            if h and (w <= WIDEST * height or stop - start == len(slices)):
+                box = (mark.box[0] + x * scale, mark.box[1] + y * scale, w * scale, h * scale)
+                yield ink, box, start, stop
 
 
 def read(model: Model, pieces: list[Piece]) -> dict:
@@ -141,8 +142,10 @@ def _score(digit: dict, piece: Piece, parts: int) -> float:
     score = math.log(max(digit["confidence"], 1e-9))
     if digit["digit"] != "?":
         return score
-    alone = piece.stop - piece.start == parts  # one sign and nothing else
-    return score + math.log(UNREAD_ALONE if alone else UNREAD ** (piece.stop - piece.start))
+    if piece.stop - piece.start < parts:
+        return score + math.log(UNREAD) * (piece.stop - piece.start)
+    _, _, width, height = piece.box
+    return score + math.log(UNREAD) * min(max(width / max(height, 1e-9) - BROAD, 0) / BROAD, 1)  # one sign and nothing else
 
 
 def best_path(pieces: list[Piece], scores: list[float]) -> tuple[list[int], float]:

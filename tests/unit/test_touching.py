@@ -1,0 +1,44 @@
+"""Where the ink of touching digits may part."""
+
+import cv2
+import numpy as np
+import pytest
+
+from digit_model import frames, touching
+
+
+def rings(count: int, step: float, height: int = 80) -> np.ndarray:
+    """Return ink of `count` rings in a row, `step` of their height apart, cropped: float32 (H, W)."""
+    ink = np.zeros((height + 10, int(height * (count + 1) * 1.1)), np.uint8)
+    for i in range(count):
+        middle = (10 + height // 2 + round(i * step * height), 5 + height // 2)
+        cv2.ellipse(ink, middle, (round(height * 0.3), height // 2 - 5), 0, 0, 360, 255, 8, cv2.LINE_AA)
+    return frames.crop(ink.astype(np.float32) / 255)
+
+
+def test_narrow_ink_is_one_part():
+    ink = rings(1, 0)
+    (part,) = touching.slices(ink)
+    assert part is ink
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+@pytest.mark.parametrize("step", [0.66, 0.68, 0.7])  # from overlapping by half a line to just touching
+def test_rings_in_a_row_can_be_parted_between_them(count, step):
+    ink = rings(count, step)
+    parts = touching.slices(ink)
+    assert np.allclose(sum(parts), ink)  # nothing is lost, nothing is there twice
+    ends = np.cumsum([part.sum() for part in parts]) / ink.sum()
+    for i in range(1, count):
+        assert min(abs(ends - i / count)) < 0.05 / count  # a part ends where a ring does
+
+
+def test_a_seam_follows_a_slanted_gap():
+    height, width = 80, 100
+    y, x = np.mgrid[:height, :width]
+    ink = (np.abs(x - 50 - (40 - y) * 0.4) > 4).astype(np.float32)  # ink everywhere but along a slanted line
+    (left, right) = touching.slices(ink)
+    assert np.allclose(left + right, ink)
+    assert left[:, :34].sum() == pytest.approx(ink[:, :34].sum())
+    assert right[:, 66:].sum() == pytest.approx(ink[:, 66:].sum())
+    assert left[0].sum() == pytest.approx(62, abs=1)
