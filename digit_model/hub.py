@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -21,12 +22,14 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 
 FILE = "model.keras"
 METRICS = "metrics.json"
 MAX_FILE_BYTES = 150_000_000  # of model.keras; ours has 2.5 MB, and 20 million parameters with their optimizer's state would fit
 ASK_SECONDS = 8  # for one answer to the question which commit is there
 PAUSES = (0.5, 1.5)  # seconds before the second and the third try, when the Hub has a short trouble
+ABANDONED = 3600  # seconds after its last byte, a part of a download is one that was ended
 CLIENT = "handwritten-digits"  # in the user agent
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -77,6 +80,7 @@ class Hub:
         return answer.commit_hash, answer.etag
 
     def _fetch(self, commit: str, etag: str) -> tuple[Path, str]:
+        self._sweep()
         for again in (False, True):  # the second time past the cache, which may hold garbage
             path = self._download(FILE, commit, again)
             sha256 = proven_sha256(path, etag)
@@ -86,12 +90,20 @@ class Hub:
                 return path, sha256
         raise HubError(f"the bytes of {FILE} are not those whose checksum the Hub names")
 
+    def _sweep(self) -> None:
+        """Remove what downloads left that were ended: the Hub client begins each anew, under another name."""
+        parts = Path(HF_HUB_CACHE, repo_folder_name(repo_id=self.repo_id, repo_type="model"), "blobs").glob("*.incomplete")
+        with contextlib.suppress(OSError):
+            for part in parts:
+                if time.time() - part.stat().st_mtime > ABANDONED:
+                    part.unlink()
+
     def _download(self, name: str, commit: str, again: bool = False) -> Path:
         options = {"revision": commit, "force_download": again, "etag_timeout": ASK_SECONDS, "library_name": CLIENT}
         try:
             return Path(hf_hub_download(self.repo_id, name, **options))
         except OSError as error:
-            if error.errno is None:  # the Hub client's own errors are OSErrors too
+            if error.errno in (None, errno.EFBIG):  # the Hub client's own errors are OSErrors too
                 raise
             return Path(hf_hub_download(self.repo_id, name, cache_dir=self.spare, **options))
 

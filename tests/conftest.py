@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,13 @@ STARTED = 240  # seconds a start may take, TensorFlow's import on a busy machine
 
 @dataclass(frozen=True)
 class App:
-    """A running app: where it listens, its process, its folder for temporary files, and its log."""
+    """A running app: where it listens, its process, its folder for temporary files, its log, and how long it was up without a model."""
 
     url: str
     process: subprocess.Popen
     folder: Path
     log: Path
+    delay: float = 0  # seconds
 
 
 def free_port() -> int:
@@ -54,8 +55,7 @@ def running_app(folder: Path, **environment: str) -> Iterator[App]:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     app = App(f"http://127.0.0.1:{port}", process, folder, log)
     try:
-        wait_until_served(app)
-        yield app
+        yield replace(app, delay=wait_until_served(app))
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -65,14 +65,16 @@ def running_app(folder: Path, **environment: str) -> Iterator[App]:
             raise
 
 
-def wait_until_served(app: App) -> None:
-    end = time.monotonic() + STARTED
+def wait_until_served(app: App) -> float:
+    """Wait until the app serves a model; return for how many seconds it was up without one."""
+    end, up = time.monotonic() + STARTED, None
     while time.monotonic() < end and app.process.poll() is None:
-        try:
-            if requests.get(f"{app.url}/health", timeout=5).json()["status"] == "ok":
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
+        with suppress(requests.RequestException):
+            status = requests.get(f"{app.url}/health", timeout=5).json()["status"]
+            up = up or time.monotonic()
+            if status == "ok":
+                return time.monotonic() - up
+        time.sleep(0.1)
     pytest.fail(f"The app did not start:\n{app.log.read_text()}")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from digit_model.model_file import code_version
 from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.settings import Settings
 from tests.hub.conftest import ROOT, eventually
@@ -167,6 +168,14 @@ def test_a_commit_that_is_followed_by_its_hash_and_refused_is_named_and_not_aske
     hub.requests.clear()
     time.sleep(2)
     assert hub.requests == []
+
+
+def test_what_other_code_refused_is_tried_again(space, hub, zoo, home):
+    commit = hub.commit(zoo.bytes("better"))
+    refusals = home / "handwritten-digits" / f"{REPO.replace('/', '--')}@main.refused.json"
+    for code, source in ((code_version(), "bundled"), ("other", "hub")):
+        refusals.write_text(json.dumps({"code": code, "refused": {commit: "it was bad"}}))
+        assert space().model(60).info["source"] == source
 
 
 def test_the_token_goes_to_the_hub_and_not_to_the_cdn_nor_the_command_line(space, hub, zoo, monkeypatch):

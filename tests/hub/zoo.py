@@ -1,7 +1,7 @@
 """Makes small models for the tests of this folder, good ones and bad ones: `python -m tests.hub.zoo FOLDER CONVERTED`.
 
-CONVERTED gets "good", "better" and "no_channel" as a former start would have kept them. Beside each good NAME.keras stands NAME.npz:
-`frames` at the model's size, and the `probabilities` that Keras itself gives for them.
+CONVERTED gets "good", "better", "no_channel" and the bundled model as a former start would have kept them. Beside each good NAME.keras
+stands NAME.npz: `frames` at the model's size, and the `probabilities` that Keras itself gives for them.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from keras import layers
 
 from digit_model import hands, model_file, strokes
 from digit_model.frames import frame
+from digit_model.model_source import BUNDLED
 
 
 def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +80,7 @@ def main(folder: Path, converted: Path) -> None:
     save(train(network((28, 28)), x, y), folder / "no_channel.keras")
     save(train(network((32, 32, 3), activation=None), x, y), folder / "rgb_32_logits.keras")
     bad(folder, folder / "good.keras")
-    for path in (folder / "good.keras", folder / "better.keras", folder / "no_channel.keras"):
+    for path in (folder / "good.keras", folder / "better.keras", folder / "no_channel.keras", BUNDLED):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         model_file.keep_converted([converted], sha256, model_file.convert(path))
 
