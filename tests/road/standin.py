@@ -52,7 +52,7 @@ class Stored:
 class Hub(StandIn):
     """repos: by "models/owner/name" or "spaces/owner/name". tokens: what each may write, "" for all. trusted: what CI jobs may write.
 
-    build: called with the files of a Space's new commit, returns the stage it gets to and the address where it runs.
+    build: called with the files of a Space's new commit, returns the stage it has got to and the address where it runs.
     """
 
     def __init__(self):
@@ -79,16 +79,17 @@ class Hub(StandIn):
         return stored
 
     def runtime(self, space: str) -> dict:
-        """Return the Space's state: of a new commit first that it is built, then what came of it."""
-        runs = self.runs.setdefault(space, {"stage": "NO_APP_FILE", "sha": None})
+        """Return the Space's state: after a commit first still the former, then building, then what `build` says to the end."""
         newest = self.repos[f"spaces/{space}"]
-        if runs.get("built") == newest.head:
-            if runs["stage"] == "BUILDING":
-                runs["stage"], self.hosts[space] = self.build(newest.files)
-                runs["sha"] = newest.head
-        elif len(newest.commits) > 1:
-            runs |= {"stage": "BUILDING", "built": newest.head}
-        return {**runs, "hardware": {"current": "cpu-basic", "requested": "cpu-basic"}, "storage": None}
+        runs = self.runs.setdefault(space, {"stage": "NO_APP_FILE", "sha": None, "builds": newest.commits[0][0]})
+        told = dict(runs)
+        if runs["builds"] != newest.head:
+            runs |= {"stage": "BUILDING", "builds": newest.head}
+        elif runs["stage"] in ("BUILDING", "APP_STARTING"):
+            runs["stage"], self.hosts[space] = self.build(newest.files)
+            runs["sha"] = newest.head
+            told = dict(runs)
+        return {**told, "hardware": {"current": "cpu-basic", "requested": "cpu-basic"}, "storage": None}
 
 
 class Requests(Handler):
