@@ -96,7 +96,7 @@ def wait_until_it_runs(repo: Repo, commit: str, minutes: float) -> None:
 def smoke_test(repo: Repo, serves: str | None) -> None:
     """Let the Space read an example, and wait until it serves the newest model of a repository, if one is given. Raises Broken."""
     try:
-        client = Client(repo.id, verbose=False, download_files=False, analytics_enabled=False)
+        client = Client(repo.api.space_info(repo.id).host, verbose=False, download_files=False, analytics_enabled=False)
         label = client.predict(handle_file(EXAMPLE), api_name="/predict")["label"]
         if label != EXAMPLE.name[0]:
             raise Broken(f"it reads {EXAMPLE.name} as {label!r}")
