@@ -218,19 +218,22 @@ def small_disk(tmp_path) -> Iterator[bool]:
         subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
-def fill(disk: Path) -> None:
-    """Leave no byte free."""
-    with open(disk / "rest", "wb", buffering=0) as rest, contextlib.suppress(OSError):
-        while rest.write(bytes(10_000)):
-            pass
+def fill(disk: Path, free: int) -> None:
+    """Leave so many bytes free."""
+    with open(disk / "rest", "wb", buffering=0) as rest:
+        with contextlib.suppress(OSError):
+            while rest.write(bytes(10_000)):
+                pass
+        rest.truncate(rest.tell() - free)
 
 
-def test_a_full_disk_does_not_matter(small_disk, both, hub, zoo, older, tmp_path, monkeypatch):
+@pytest.mark.parametrize("free", [0, 20_000])  # bytes: not even the pointer to the last good model can be written, or just that
+def test_a_full_disk_does_not_matter(small_disk, both, hub, zoo, older, tmp_path, monkeypatch, free):
     """The newest model is held in memory then. Where no disk may be mounted, the children may write no file of more than 20 kB."""
     newest = hub.commit(zoo.bytes("no_channel"))
     spaces = []
     if small_disk:
-        fill(tmp_path)
+        fill(tmp_path, free)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         monkeypatch.setenv("TMPDIR", str(tmp_path))
     else:
