@@ -17,8 +17,10 @@ def short_waits(monkeypatch):
 @pytest.fixture
 def before(hub) -> dict[str, bytes]:
     """A Space that runs, and its files."""
+    hub.hosts[SPACE] = f"{hub.url}/the-former"
     stored = hub.create("spaces", SPACE)
     stored.commit("before", {**stored.files, "README.md": b"---\nsdk: gradio\n---\n", "app.py": b"before", "tests/old.py": b""})
+    hub.runs[SPACE] = {"stage": "RUNNING", "sha": stored.head, "builds": stored.head}
     return stored.files
 
 
