@@ -72,7 +72,7 @@ def test_fifty_swaps_under_four_reading_threads_mix_nothing_up(space, hub, zoo):
             if not zoo.reads_as(model, names[model.info["revision"]], 1 + len(read) % 40):
                 wrong.append(model.info)
             read.append(model.info["revision"])
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def swap() -> None:
         hub.refs["main"] = next(commit for commit in names if commit != source.model().info["revision"])
@@ -94,7 +94,7 @@ def test_fifty_swaps_under_four_reading_threads_mix_nothing_up(space, hub, zoo):
         for thread in threads:
             thread.join()
     assert wrong == []
-    assert len(read) > 100
+    assert len(read) > 1000
     assert set(read) == set(names)
     assert grown < 30e6
 
