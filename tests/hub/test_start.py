@@ -128,8 +128,10 @@ def test_a_hub_that_hangs_delays_the_first_answer_by_three_seconds_only(space, h
 
 def test_a_hub_that_answers_within_three_seconds_is_waited_for(space, hub, zoo, log):
     hub.commit(zoo.bytes("better"))
-    hub.fault = lambda request: time.sleep(1) if request.kind in ("head", "cdn") else None
-    source = space(imports_done=True)
+    hub.fault = lambda request: time.sleep(1.5) if "/main/" in request.path else None
+    source = space()
+    eventually(lambda: hub.requests)
+    source.imports_done()
     assert source.model(60).info["source"] == "hub"
     assert zoo.reads_as(source.model(60), "better")
     assert len(served_lines(log)) == 1
@@ -137,7 +139,7 @@ def test_a_hub_that_answers_within_three_seconds_is_waited_for(space, hub, zoo, 
 
 def test_a_slow_hub_is_swapped_in_later(space, hub, zoo):
     hub.commit(zoo.bytes("better"))
-    hub.fault = lambda request: time.sleep(3.5) if request.kind == "head" else None
+    hub.fault = lambda request: time.sleep(3.5) if "/main/" in request.path else None
     source = space(imports_done=True)
     assert source.model(60).info["source"] == "bundled"
     eventually(lambda: source.model(60).info["source"] == "hub")
