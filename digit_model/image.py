@@ -24,6 +24,7 @@ WIDTHS = 0.05, 0.15, 0.4  # of the longest side: ink is narrower than one of the
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
 ROW = 1.5, 8  # width over height of what may be a row of digits that touch
+FAINT = 0.2  # of the strongest contrast: so faint may a line be where it goes on
 THINNEST_LINE = 2.5  # pixels in MNIST's box of 20, where its own lines have 1.9, 2.7, 4.4 (5 %, median, 95 %), measured as in `thickened`
 
 try:
@@ -91,7 +92,7 @@ def marks(image: Image.Image) -> list[Mark]:
     direction, line, size = ink
     colours = shrunk(colours, max(COARSE_SIDE, max(coarse.shape) * WORK_SIZE / size))
     contrast = subtract_paper(seen_along(direction, colours), line * max(colours.shape) / max(coarse.shape))
-    pieces = Pieces(contrast)
+    pieces = Pieces(contrast, follow=True)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     found = [Mark(cut_out(pieces, group, contrast), tuple(float(v) * scale for v in pieces.box(group))) for group in groups(pieces)]
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
@@ -185,15 +186,24 @@ def level_and_noise(counts):
     return level, 6 * int(np.searchsorted(apart.cumsum(), half))
 
 
-def ink_mask(contrast):
-    """Return uint8 (H, W), 1 where the contrast is that of ink: 0.4 of the strongest, and above the noise unless ink covers the picture."""
+def ink_mask(contrast, follow):
+    """Return uint8 (H, W), 1 where the contrast is that of ink: 0.4 of the strongest, and above the noise unless ink covers the picture.
+
+    follow: go on along lines that become fainter (hysteresis; Canny 1986): thin ones do between two rows of pixels.
+    """
     counts = cv2.calcHist([contrast], [0], None, [256], [0, 256]).ravel()
     level, noise = level_and_noise(counts)
     most = max(4, contrast.size // 2000)
     taken = np.diff(np.minimum(counts[::-1].cumsum(), most), prepend=0)
     strongest = taken @ np.arange(255, -1, -1) / taken.sum()
-    least = max(0.4 * strongest, min(max(level + noise, 10), 0.5 * strongest))
-    return cv2.threshold(contrast, int(least), 1, cv2.THRESH_BINARY)[1]
+    above_noise = min(max(level + noise, 10), 0.5 * strongest)
+    clear = cv2.threshold(contrast, int(max(0.4 * strongest, above_noise)), 1, cv2.THRESH_BINARY)[1]
+    if not follow:
+        return clear
+    count, labels = cv2.connectedComponents(cv2.threshold(contrast, int(max(FAINT * strongest, above_noise)), 1, cv2.THRESH_BINARY)[1])
+    kept = np.zeros(count, np.uint8)
+    kept[labels[clear > 0]] = 1
+    return kept[labels]
 
 
 def without_rules(mask):
@@ -218,8 +228,8 @@ class Pieces:
     clear, 0 .. 1: less where a piece lies along the picture's edge. weight: extent times contrast, little where it can be no digit.
     """
 
-    def __init__(self, contrast):
-        self.find(ink_mask(contrast), contrast)
+    def __init__(self, contrast, follow=False):
+        self.find(ink_mask(contrast, follow), contrast)
         height, width = contrast.shape
         if max(height, width) > 64 and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
             self.find(without_rules(self.mask), contrast)
@@ -336,7 +346,7 @@ def cut_out(p, group, contrast):
 
 def thickened(ink):
     """Return the ink with its edge moved outward where its lines are thinner than THINNEST_LINE."""
-    solid = (ink > ink.max() / 2).astype(np.uint8)
+    solid = (ink > 0.3 * ink.max()).astype(np.uint8)
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     line = 4 * inside[solid > 0].mean() - 1  # across a line, the mean distance to its edge is a quarter of its width
     grow = (THINNEST_LINE * INK_SIDE / DIGIT_BOX - line) / 2

@@ -4,28 +4,28 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 WIDE = 0.75  # of the ink's height: narrower ink is one digit
-APART = 0.06  # of the ink's height: a seam crosses the least ink of all that are as near to it halfway down
-ASIDE = 0.3  # what each step to the side costs a seam, in pixels of ink
-MOST_CROSSED = 0.5  # of the ink's height: a seam through more ink does not part two digits
+APART = 0.06  # of the ink's height: a seam costs least of all that are as near to it halfway down
+ENTER, ALONG, ASIDE = 0.25, 0.15, 0.3  # what a seam pays: for each line it crosses, in heights; for a pixel of ink; for a step to the side
+MOST = 0.6  # of the ink's height, what a seam may cost: two lines crossed, or one followed for a while
 
 
 def slices(ink: np.ndarray) -> list[np.ndarray]:
     """Return the ink parted from left to right, each part with the shape of the whole; one part where it is too narrow to be two digits.
 
-    ink: float32 (H, W), 0 paper .. 1 ink, cropped. The seams between the parts run from the top to the bottom through as little ink as
+    ink: float32 (H, W), 0 paper .. 1 ink, cropped. The seams between the parts run from the top to the bottom across as few lines as
     they can, found as in Avidan and Shamir, "Seam Carving for Content-Aware Image Resizing", 2007.
     """
     height, width = ink.shape
     if width < WIDE * height:
         return [ink]
     middle = height // 2
-    above, crossed_above = seams(ink[:middle])
-    below, crossed_below = seams(ink[middle:][::-1])
-    crossed = crossed_above + crossed_below
+    above, cost_above = seams(ink[:middle], ENTER * height)
+    below, cost_below = seams(ink[middle:][::-1], ENTER * height)
+    cost = cost_above + cost_below - ENTER * height * np.minimum(ink[middle - 1], ink[middle])  # one line is not crossed twice
     reach = max(1, round(APART * height))
-    least = sliding_window_view(np.pad(crossed, reach, mode="edge"), 2 * reach + 1).min(1)
+    least = sliding_window_view(np.pad(cost, reach, mode="edge"), 2 * reach + 1).min(1)
     chosen: list[int] = []
-    for x in np.flatnonzero((crossed == least) & (crossed <= MOST_CROSSED * height)):
+    for x in np.flatnonzero((cost == least) & (cost <= MOST * height)):
         if min(x, width - x) >= reach and (not chosen or x - chosen[-1] > reach):
             chosen.append(int(x))
     columns = np.arange(width)
@@ -37,19 +37,28 @@ def slices(ink: np.ndarray) -> list[np.ndarray]:
     return [*parts, ink * ~left]
 
 
-def seams(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best seam from the top to each column of the last row, int (H, W) its columns, and how much ink each crosses, (W,)."""
+def seams(ink: np.ndarray, enter: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best seam from the top to each column of the last row, int (H, W) its columns, and what each costs, float (W,).
+
+    enter: what it costs to go from paper into ink.
+    """
     height, width = ink.shape
-    crossed = ink[0].astype(float)
+    cost = enter * ink[0].astype(float)
     steps = np.zeros((height, width), int)
     for y in range(1, height):
-        padded = np.pad(crossed, 1, constant_values=np.inf)
-        before = np.stack([padded[1:-1], padded[:-2] + ASIDE, padded[2:] + ASIDE])  # from above, from the left, from the right
-        best = before.argmin(0)
+        over = np.pad(ink[y - 1], 1)
+        before = np.pad(cost, 1, constant_values=np.inf)
+        ways = np.stack(  # from straight above, from the left, from the right
+            [
+                before[1 + step : 1 + step + width] + enter * np.maximum(ink[y] - over[1 + step : 1 + step + width], 0) + ASIDE * abs(step)
+                for step in (0, -1, 1)
+            ]
+        )
+        best = ways.argmin(0)
         steps[y] = np.array([0, -1, 1])[best]
-        crossed = ink[y] + before[best, np.arange(width)]
+        cost = ALONG * ink[y] + ways[best, np.arange(width)]
     paths = np.empty((height, width), int)
     paths[-1] = np.arange(width)
     for y in range(height - 1, 0, -1):
         paths[y - 1] = paths[y] + steps[y, paths[y]]
-    return paths, crossed
+    return paths, cost

@@ -37,8 +37,6 @@ def test_a_seam_follows_a_slanted_gap():
     height, width = 80, 100
     y, x = np.mgrid[:height, :width]
     ink = (np.abs(x - 50 - (40 - y) * 0.4) > 4).astype(np.float32)  # ink everywhere but along a slanted line
-    (left, right) = touching.slices(ink)
-    assert np.allclose(left + right, ink)
-    assert left[:, :34].sum() == pytest.approx(ink[:, :34].sum())
-    assert right[:, 66:].sum() == pytest.approx(ink[:, 66:].sum())
-    assert left[0].sum() == pytest.approx(62, abs=1)
+    parts = touching.slices(ink)
+    left_of_gap = ink * (x < 50 + (40 - y) * 0.4)
+    assert any(np.allclose(sum(parts[:k]), left_of_gap) for k in range(1, len(parts)))
