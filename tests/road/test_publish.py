@@ -71,7 +71,8 @@ def test_the_first_the_second_and_the_way_back(hub, run, publish_run, tmp_path):
     assert len(hub.model.tags) == 1
 
     second = run("second")
-    assert publish_run(second, "--dry-run")[0] == 0
+    assert publish_run(second, "--dry-run", "--summary", summary)[0] == 0
+    assert "## The gate lets it pass; nothing was published" in summary.read_text()
     assert len(hub.model.commits) == 2
     assert (second / "README.md").read_text().startswith("---\n")
     code, said = publish_run(second)
