@@ -77,7 +77,7 @@ def values(small_mnist: Path) -> dict[str, str]:
         f"vars.MODEL_REPO_ID || {default}": MODEL,
         f"vars.SPACE_ID || vars.MODEL_REPO_ID || {default}": SPACE,
         "github.run_number": "7",
-        "inputs.train_options || '--epochs 20'": f"{data} --epochs 1 --limit 300",
+        "inputs.train_options": f"{data} --epochs 1 --limit 300",
         "inputs.evaluate_options": f"{data} --limit 60",
         "inputs.dry_run && '--dry-run' || ''": data,
         "secrets.HF_TOKEN": "",
