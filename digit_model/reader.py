@@ -19,7 +19,7 @@ from PIL import Image
 from digit_model import frames, image, layout, strokes, touching
 
 NOT_A_DIGIT = 10  # the model's eleventh class
-REFUSAL = 0.8  # refused from this probability of "not a digit" on; chosen on tablet writers with even numbers and MNIST's validation part
+REFUSAL = 0.9  # refused from this probability of "not a digit" on; chosen on tablet writers with even numbers and MNIST's validation part
 BROAD = 0.8  # width over height up to which all ink may well be one sign that is no digit; at twice that it is as unlikely as among digits
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
@@ -124,11 +124,12 @@ def read_and_choose(model: Model, pieces: list[Piece]) -> tuple[dict, list[Piece
     if not pieces:
         return reading, []
     probabilities = model.classify(_batch([piece.frame for piece in pieces], model.size)).astype(float)  # (N, 10 or 11)
-    digits = [_digit(p, piece.box) for p, piece in zip(probabilities, pieces, strict=True)]
-    parts = max(piece.stop for piece in pieces)
-    path, certainty = best_path(pieces, [_score(digit, piece, parts) for digit, piece in zip(digits, pieces, strict=True)])
-    digits, chosen = [digits[i] for i in path], [pieces[i] for i in path]
-    confidence = certainty * math.prod(digit["confidence"] for digit in digits)
+    answers = [_digit(p, piece.box) for p, piece in zip(probabilities, pieces, strict=True)]
+    scores = _scores(probabilities, pieces)
+    signs = [NOT_A_DIGIT if answer["digit"] == "?" else int(answer["digit"]) for answer in answers]
+    path = best_path(pieces, scores[np.arange(len(pieces)), signs])
+    confidence = certainty(pieces, scores, [signs[i] for i in path])
+    digits, chosen = [answers[i] for i in path], [pieces[i] for i in path]
     text = digits[0]["digit"]
     for digit, before, piece in zip(digits[1:], chosen, chosen[1:], strict=False):
         text += "\n" * (piece.line > before.line) + digit["digit"]
@@ -137,31 +138,49 @@ def read_and_choose(model: Model, pieces: list[Piece]) -> tuple[dict, list[Piece
     return reading | {"text": text, "verdict": "digit" if len(text) == 1 else "number", "confidence": confidence, "digits": digits}, chosen
 
 
-def _score(digit: dict, piece: Piece, parts: int) -> float:
-    """Return the log-probability of a piece's answer, less for what it leaves unread."""
-    score = math.log(max(digit["confidence"], 1e-9))
-    if digit["digit"] != "?":
-        return score
-    if piece.stop - piece.start < parts:
-        return score + math.log(UNREAD) * (piece.stop - piece.start)
-    _, _, width, height = piece.box
-    return score + math.log(UNREAD) * min(max(width / max(height, 1e-9) - BROAD, 0) / BROAD, 1)  # one sign and nothing else
+def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
+    """Return the log-probability of each answer, the last "no digit", to each piece, less what speaks against it: float (N, 11)."""
+    parts = max(piece.stop for piece in pieces)
+    scores = np.full((len(pieces), NOT_A_DIGIT + 1), -math.inf)
+    scores[:, : probabilities.shape[1]] = np.log(np.maximum(probabilities, 1e-9))
+    for score, piece in zip(scores, pieces, strict=True):
+        _, _, width, height = piece.box
+        if piece.stop - piece.start < parts:
+            unread = piece.stop - piece.start
+        else:  # one sign and nothing else
+            unread = min(max(width / max(height, 1e-9) - BROAD, 0) / BROAD, 1)
+        score[NOT_A_DIGIT] += math.log(UNREAD) * unread
+        score -= piece.cost
+    return scores
 
 
-def best_path(pieces: list[Piece], scores: list[float]) -> tuple[list[int], float]:
-    """Return which pieces together take every part once with the highest sum of scores, and their share among all such ways, 0 .. 1.
+def best_path(pieces: list[Piece], scores: np.ndarray) -> list[int]:
+    """Return which pieces together take every part once with the highest sum of scores.
 
-    scores: log-probability of each piece's answer. Dynamic programming over the parts, as in a segmentation lattice.
+    scores: of each piece's answer. Dynamic programming over the parts, as in a segmentation lattice.
     """
     end = max(piece.stop for piece in pieces)
     best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-math.inf, [])] * end
-    total = [0.0] + [-math.inf] * end  # log of the summed probabilities of all ways up to here
     for i in sorted(range(len(pieces)), key=lambda i: pieces[i].start):
-        piece, score = pieces[i], scores[i] - pieces[i].cost
-        sum_so_far, path = best[piece.start]
-        best[piece.stop] = max(best[piece.stop], (sum_so_far + score, [*path, i]))
-        total[piece.stop] = np.logaddexp(total[piece.stop], total[piece.start] + score)
-    return best[end][1], math.exp(best[end][0] - total[end])
+        so_far, path = best[pieces[i].start]
+        best[pieces[i].stop] = max(best[pieces[i].stop], (so_far + scores[i], [*path, i]))
+    return best[end][1]
+
+
+def certainty(pieces: list[Piece], scores: np.ndarray, signs: list[int]) -> float:
+    """Return the probability of an answer, 0 .. 1: of all ways to part the ink that give these signs, among all ways and all answers.
+
+    scores: float (N, 11), as of `_scores`. The forward algorithm over the parts, once with these signs alone and once with all.
+    """
+    end = max(piece.stop for piece in pieces)
+    every = np.full(end + 1, -math.inf)  # log of the summed probability of all that takes the parts up to here
+    these = np.full((end + 1, len(signs) + 1), -math.inf)  # of what gives just so many of these signs
+    every[0] = these[0, 0] = 0
+    for i in sorted(range(len(pieces)), key=lambda i: pieces[i].start):
+        start, stop = pieces[i].start, pieces[i].stop
+        every[stop] = np.logaddexp(every[stop], every[start] + np.logaddexp.reduce(scores[i]))
+        these[stop, 1:] = np.logaddexp(these[stop, 1:], these[start, :-1] + scores[i, signs])
+    return math.exp(these[end, -1] - every[end])
 
 
 def _batch(of_pieces: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:

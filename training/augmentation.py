@@ -5,7 +5,6 @@ import numpy as np
 
 from digit_model import frames
 
-LIGHT = 0.5  # of all frames keep MNIST's own sharpness and framing: with all of them strongly changed, MNIST's errors double
 WORK = 2 * frames.FRAME  # pixels, side of the picture strong changes are made on, so that a line can change by half a pixel
 _GRIDS = {
     side: np.stack(np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)), -1) - (side - 1) / 2
@@ -15,10 +14,13 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
-def augment(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a variation of one frame: uint8 (28, 28) -> float32 (28, 28), 0 paper .. 1 ink."""
+def augment(frame: np.ndarray, rng: np.random.Generator, light: float) -> np.ndarray:
+    """Return a variation of one frame: uint8 (28, 28) -> float32 (28, 28), 0 paper .. 1 ink.
+
+    light: how probably it keeps MNIST's own sharpness and framing.
+    """
     ink = frame.astype(np.float32) / 255
-    return change_lightly(ink, rng) if rng.random() < LIGHT else change_strongly(ink, rng)
+    return change_lightly(ink, rng) if rng.random() < light else change_strongly(ink, rng)
 
 
 def change_lightly(ink: np.ndarray, rng) -> np.ndarray:

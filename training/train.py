@@ -5,6 +5,7 @@ import ctypes
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -17,37 +18,53 @@ BATCH = 256
 LEARNING_RATE = 2e-3  # at its peak, after a twentieth of the run; then down to nothing along a cosine
 WEIGHT_DECAY = 0.02
 
+LAST = 0.23  # of the epochs have the second mix
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What is in an epoch beside MNIST, in parts of it: MNIST again, drawn digits, others; and the part that is changed only lightly."""
+
+    shares: tuple[float, float, float]
+    light: float
+
+
+MIXES = Mix((0, 0.45, 0.3), 0.5), Mix((0.25, 0.25, 0.25), 0.8)
+
 
 class Batches(keras.utils.PyDataset):
-    """One epoch: all of MNIST's part, a fresh share of the drawn digits and of what is no digit, every frame augmented anew.
+    """One epoch: all of MNIST's part, a fresh share of it and of the drawn shapes on top, every frame augmented anew.
 
+    The last epochs have less of what is drawn and change most frames only lightly, so that the weights end nearer to real digits.
     Every batch has its own seed (run, epoch, batch), so that a run that goes on after a stop sees what it would have seen.
     """
 
-    def __init__(self, mnist, digits, others, seed, model):
+    def __init__(self, mnist, digits, others, seed, model, epochs):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
         self.mnist, self.digits, self.others, self.seed, self.model = mnist, digits, others, seed, model
-        self.shares = round(len(mnist) * 0.45), round(len(mnist) * 0.3)  # drawn digits and others in an epoch
+        self.last = round(epochs * (1 - LAST))
         self.shuffle(epoch=0)
 
     def __len__(self):
-        return (len(self.mnist) + sum(self.shares)) // BATCH
+        return len(self.order) // BATCH
 
     def on_epoch_begin(self):
         self.shuffle(int(self.model.optimizer.iterations) // len(self))
 
     def shuffle(self, epoch):
         self.epoch = epoch
+        self.mix = MIXES[epoch >= self.last]
         rng = np.random.default_rng([self.seed, epoch])
-        # Places below len(mnist) are MNIST's, then come the drawn digits, then the others.
-        digits = len(self.mnist) + rng.choice(len(self.digits), self.shares[0])
-        others = len(self.mnist) + len(self.digits) + rng.choice(len(self.others), self.shares[1])
-        self.order = rng.permutation(np.concatenate([np.arange(len(self.mnist)), digits, others]))
+        order, first = [np.arange(len(self.mnist))], 0
+        for part, share in zip((self.mnist, self.digits, self.others), self.mix.shares, strict=True):
+            order.append(first + rng.choice(len(part), round(share * len(self.mnist))))
+            first += len(part)
+        self.order = rng.permutation(np.concatenate(order))
 
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         chosen = [self._at(place) for place in self.order[index * BATCH : (index + 1) * BATCH]]
-        return np.stack([augment(frame, rng) for frame, _ in chosen])[..., None], np.array([label for _, label in chosen])
+        return np.stack([augment(frame, rng, self.mix.light) for frame, _ in chosen])[..., None], np.array([label for _, label in chosen])
 
     def _at(self, place):
         for part in (self.mnist, self.digits, self.others):
@@ -93,7 +110,7 @@ def main() -> None:
     args.add_argument("--out", required=True, type=Path, help="folder for model.keras, settings.json and the run's state")
     args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
     args.add_argument(
-        "--epochs", type=int, default=40, help="epochs, each all of MNIST once and three quarters as many drawn shapes (default 40)"
+        "--epochs", type=int, default=52, help="epochs, each all of MNIST once and three quarters as much on top (default 52)"
     )
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")
@@ -117,7 +134,7 @@ def main() -> None:
     model = network.build()
     if args.init:
         model.set_weights(keras.saving.load_model(args.init, compile=False).get_weights())
-    batches = Batches(train, digits, others, args.seed, model)
+    batches = Batches(train, digits, others, args.seed, model, args.epochs)
     steps = args.epochs * len(batches)
     warmup = steps // 20
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=args.learning_rate, warmup_steps=warmup)

@@ -31,8 +31,8 @@ def test_a_digit_is_told_with_its_probability_and_box():
 
 
 def test_what_is_no_digit_is_refused_with_the_probability_of_that():
-    reading = reader.read(model({4: 0.125, 10: 0.875}), [piece()])
-    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("", "not a digit", pytest.approx(0.875))
+    reading = reader.read(model({4: 0.0625, 10: 0.9375}), [piece()])
+    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("", "not a digit", pytest.approx(0.9375))
 
 
 def test_a_model_of_ten_classes_never_refuses():
@@ -67,7 +67,13 @@ def test_what_speaks_against_a_piece_is_weighed():
 
 def test_two_equally_good_ways_halve_the_confidence():
     whole, left, right = piece(0, 2), piece(0, 1), piece(1, 2)
-    assert reader.read(model({4: 0.5}, {1: 1.0}, {1: 0.5}), [whole, left, right])["confidence"] == pytest.approx(0.25, abs=0.01)
+    assert reader.read(model({4: 1.0}, {1: 1.0}, {1: 1.0}), [whole, left, right])["confidence"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_two_ways_to_the_same_answer_share_no_confidence():
+    pieces = [piece(0, 1), piece(1, 3), piece(0, 2), piece(2, 3)]  # two places to part the same two digits
+    reading = reader.read(model({1: 0.9}, {7: 0.9}, {1: 0.9}, {7: 0.9}), pieces)
+    assert (reading["text"], reading["confidence"]) == ("17", pytest.approx(1, abs=0.01))
 
 
 def test_frames_are_drawn_at_the_models_own_size():

@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_drawings_however_many_processes_draw():
 def test_an_augmented_frame_is_a_frame_and_another_one_each_time():
     rng = np.random.default_rng(0)
     frame = np.uint8(255 * frames.frame(strokes.ink(hands.draw("5", rng))))
-    first, second = augmentation.augment(frame, rng), augmentation.augment(frame, rng)
+    first, second = augmentation.augment(frame, rng, light=0.5), augmentation.augment(frame, rng, light=0.5)
     assert first.shape == (28, 28)
     assert first.dtype == np.float32
     assert first.min() >= 0
