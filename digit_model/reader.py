@@ -94,12 +94,14 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
     for line, members in enumerate(layout.lines(boxes)):
         for mark in (marks[i] for i in members):
             first = pieces[-1].stop if pieces else 0
-            pieces += [Piece(frames.frame(ink), box, first + start, first + stop, line) for ink, box, start, stop in _partings(mark)]
+            pieces += [
+                Piece(frames.frame(ink), box, first + start, first + stop, line, cost) for ink, box, start, stop, cost in _partings(mark)
+            ]
     return pieces
 
 
 def _partings(mark: image.Mark) -> Iterator[tuple]:
-    """Yield (ink, box, start, stop) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
+    """Yield (ink, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
     slices = touching.slices(mark.ink)
     height = len(mark.ink)
     scale = mark.box[2] / mark.ink.shape[1]
@@ -110,7 +112,7 @@ def _partings(mark: image.Mark) -> Iterator[tuple]:
             x, y, w, h = frames.box(ink)
             if h and (w <= WIDEST * height or stop - start == len(slices)):
                 box = (mark.box[0] + x * scale, mark.box[1] + y * scale, w * scale, h * scale)
-                yield ink, box, start, stop
+                yield ink, box, start, stop, touching.cut_cost(mark.ink) if start else 0.0
 
 
 def read(model: Model, pieces: list[Piece]) -> dict:

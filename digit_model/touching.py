@@ -7,6 +7,7 @@ WIDE = 0.75  # of the ink's height: narrower ink is one digit
 APART = 0.06  # of the ink's height: a seam costs least of all that are as near to it halfway down
 ENTER, ALONG, ASIDE = 0.25, 0.15, 0.3  # what a seam pays: for each line it crosses, in heights; for a pixel of ink; for a step to the side
 MOST = 0.6  # of the ink's height, what a seam may cost: two lines crossed, or one followed for a while
+CUT_COST, CERTAIN = 3.0, 1.3  # nats that speak against a cut, less for wider ink: nothing where its width is so many heights
 
 
 def slices(ink: np.ndarray) -> list[np.ndarray]:
@@ -35,6 +36,12 @@ def slices(ink: np.ndarray) -> list[np.ndarray]:
         parts.append(ink * (right & ~left))
         left = left | right
     return [*parts, ink * ~left]
+
+
+def cut_cost(ink: np.ndarray) -> float:
+    """Return what speaks against a cut through this ink, float32 (H, W), in nats: the narrower it is, the more likely it is one digit."""
+    height, width = ink.shape
+    return CUT_COST * max(0.0, CERTAIN - width / height)
 
 
 def seams(ink: np.ndarray, enter: float) -> tuple[np.ndarray, np.ndarray]:

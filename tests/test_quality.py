@@ -10,7 +10,7 @@ from training import dataset, evaluate
 from training import people as people_sets
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 1500  # of each large set: enough to see a fall of a percent, and it takes seconds
+LIMIT = 800  # of each large set: enough to see a fall of two percent, and it takes a minute
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +33,25 @@ def test_mnist_test_part(model, people_data):
     _, _, test = dataset.mnist(str(people_data / "mnist.npz"))
     figures = evaluate.on_mnist(model, test)
     assert figures["images"] == 10_000
-    assert figures["accuracy"] >= 0.994
-    assert figures["ece"] <= 0.005
+    assert figures["accuracy"] >= 0.9945
+    assert figures["ece"] <= 0.004
 
 
 @pytest.mark.parametrize(
     ("figure", "least"),
     [
-        ("tablet_strokes", 0.975),
-        ("tablet_pictures", 0.96),
-        ("pictures_mean_over_sources", 0.97),
-        ("usps", 0.96),
-        ("semeion", 0.90),
-        ("tablet_letters_refused", 0.83),
-        ("touch_symbols_refused", 0.90),
-        ("auroc", 0.90),
+        ("tablet_strokes", 0.98),
+        ("tablet_pictures", 0.975),
+        ("pictures_mean_over_sources", 0.98),
+        ("usps", 0.97),
+        ("semeion", 0.92),
+        ("tablet_letters_refused", 0.90),
+        ("touch_symbols_refused", 0.91),
+        ("numbers_strokes", 0.94),
+        ("numbers_pictures", 0.90),
+        ("numbers_touching_strokes", 0.90),
+        ("numbers_touching_pictures", 0.65),
+        ("auroc", 0.88),
     ],
 )
 def test_what_people_drew_and_photographed(people, figure, least):
@@ -55,8 +59,8 @@ def test_what_people_drew_and_photographed(people, figure, least):
 
 
 def test_digits_are_seldom_refused_or_read_as_several(people):
-    assert people["digits_wrongly_refused"] <= 0.016
-    assert people["single_digits_read_as_several"] <= 0.005 * 5000
+    assert people["digits_wrongly_refused"] <= 0.008
+    assert people["single_digits_read_as_several"] <= 0.006 * people["single_digits"]
 
 
 def test_our_own_hands_that_are_no_digits_are_refused(model):

@@ -52,6 +52,7 @@ def measure(model: reader.Model, folder: Path, limit: int | None = None) -> dict
         kept = [d for label, d, _ in drawings(folder / f"{name}.npz") if label not in DIGIT_SHAPED]
         figures[f"{name}_refused"] = float(np.mean([judge.read(reader.pieces_of_strokes(d), None) for d in kept]))
 
+    figures["ece"], figures["reliability"] = judge.calibration()
     for name, gaps in GAPS.items():
         numbers = [number(tablet, gaps, rng) for _ in range(limit or 2000)]
         right = [judge.read(reader.pieces_of_strokes(d), text) for text, d in tqdm(numbers, desc=name, leave=False)]
@@ -63,7 +64,7 @@ def measure(model: reader.Model, folder: Path, limit: int | None = None) -> dict
         ]
         figures[f"{name}_pictures"] = float(np.mean(right))
 
-    figures["ece"], figures["reliability"] = judge.calibration()
+    figures["ece_with_numbers"], _ = judge.calibration()
     figures["auroc"] = judge.auroc()
     return figures
 

@@ -1,7 +1,6 @@
 """Brings the Space to what this checkout has, tries it, and takes it back when it does not read: python -m training.sync_space"""
 
 import argparse
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -71,9 +70,9 @@ def sync(repo: Repo, serves: str | None, minutes: float) -> None:
 
 
 def needed_files(root: Path) -> dict[str, bytes]:
-    """Return the files of the checkout that the Space needs: those git knows, as they are now."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--", *NEEDED], cwd=root, check=True, capture_output=True, text=True).stdout
-    return {path: (root / path).read_bytes() for path in listed.split("\0") if path}
+    """Return the files of the checkout that the Space needs: path -> content."""
+    paths = [path for name in NEEDED for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path.is_file() and "__pycache__" not in path.parts}
 
 
 def wait_until_it_runs(repo: Repo, commit: str, minutes: float) -> None:

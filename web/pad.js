@@ -12,7 +12,7 @@ function read() {
   const points = () => strokes.map((stroke) => stroke.map(([x, y]) => [Math.round(x * 10) / 10, Math.round(y * 10) / 10]));
   const request = () => ({ headers: { "Content-Type": "application/json" }, body: JSON.stringify({ strokes: points() }) });
   const drawn = strokes;
-  const told = (reading) => drawn === strokes && outline(boxes, reading.digits ?? []);
+  const told = (reading) => drawn === strokes && outline(boxes, reading.digits ?? [], PEN * Math.min(...began));
   const detail = strokes.length ? { request, told } : null;
   document.querySelector("#answer").dispatchEvent(new CustomEvent("ask", { detail }));
 }
