@@ -144,8 +144,9 @@ def main() -> None:
     callbacks = [keras.callbacks.BackupAndRestore(args.out / "state", delete_checkpoint=True), KeepMemory()]
     if args.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(args.tensorboard))
+    progress = 1 if sys.stdout.isatty() else 2  # a bar with the time left, or a line an epoch
     history = model.fit(
-        batches, epochs=args.epochs, validation_data=(as_input(validation.frames), validation.labels), callbacks=callbacks, verbose=2
+        batches, epochs=args.epochs, validation_data=(as_input(validation.frames), validation.labels), callbacks=callbacks, verbose=progress
     )
 
     temperature = fit_temperature(model.predict(as_input(validation.frames), verbose=0), validation.labels)
