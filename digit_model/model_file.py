@@ -86,6 +86,7 @@ def check(path: Path) -> dict:
             _check_members(archive)
             config = json.loads(archive.read("config.json"))
             weights = archive.read("model.weights.h5")
+    # NotImplementedError is what zipfile raises of a compression or an encryption that it does not know.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, RecursionError, ValueError) as error:
         raise Refused(f"it is no whole .keras file ({_first_line(error)})") from error
     if not isinstance(config, dict):

@@ -104,8 +104,7 @@ def part_from_neighbour(ink: np.ndarray, cut: bool, rng) -> np.ndarray:
     edge = columns[0] if side < 0 else columns[-1]
     if cut:
         inner = edge - side * int(rng.integers(1, 2 + len(columns) // 6))
-        ink[:, : inner + 1] = 0 if side < 0 else ink[:, : inner + 1]
-        ink[:, inner:] = 0 if side > 0 else ink[:, inner:]
+        ink[:, slice(0, inner + 1) if side < 0 else slice(inner, None)] = 0
         return ink
     y = int(rng.choice(rows))
     end = (int(edge + side * rng.integers(1, 8)), int(y + rng.normal(0, 5)))

@@ -109,7 +109,7 @@ def test_every_floor_that_is_broken_is_named_on_a_line_of_its_own(hub, run, publ
     lines = said.split("Refused:\n")[1].splitlines()
     assert lines == [
         "- mnist_test.accuracy is 0.98, at least 0.99 is needed",
-        "- mnist_test.ece is nan, at most 0.03 is needed",
+        "- mnist_test.ece is nan, at most 0.02 is needed",
         "- simulated_pad of thin is 0.5, at least 0.93 is needed",
         "- metrics.json has no drawn_non_digits_refused: run training.evaluate again",
         "- metrics.json has no parameters: run training.evaluate again",

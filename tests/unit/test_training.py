@@ -55,15 +55,29 @@ def test_the_same_seed_gives_the_same_drawings_however_many_processes_draw():
     assert set(one[1].labels) == {reader.NOT_A_DIGIT}
 
 
-def test_an_augmented_frame_is_a_frame_and_another_one_each_time():
+@pytest.mark.parametrize("light", [0, 1])
+def test_an_augmented_frame_is_a_frame_and_another_one_each_time(light):
     rng = np.random.default_rng(0)
     frame = np.uint8(255 * frames.frame(strokes.ink(hands.draw("5", rng))))
-    first, second = augmentation.augment(frame, rng, light=0.5), augmentation.augment(frame, rng, light=0.5)
+    first, second = augmentation.augment(frame, rng, light), augmentation.augment(frame, rng, light)
     assert first.shape == (28, 28)
     assert first.dtype == np.float32
     assert first.min() >= 0
     assert first.max() <= 1
     assert 0.02 < np.abs(first - second).mean() < 0.3
+
+
+def test_a_cut_takes_ink_from_one_side_and_a_neighbour_leaves_some():
+    ink = np.zeros((augmentation.WORK, augmentation.WORK), np.float32)
+    ink[12:44, 16:40] = 0.5
+    for seed in range(20):
+        cut = augmentation.part_from_neighbour(ink.copy(), cut=True, rng=np.random.default_rng(seed))
+        kept = np.flatnonzero(cut.max(0))
+        assert (kept[0] == 16) != (kept[-1] == 39)  # one side and one only
+        assert 18 <= len(kept) < 24
+        grown = augmentation.part_from_neighbour(ink.copy(), cut=False, rng=np.random.default_rng(seed))
+        assert (grown >= ink).all()
+        assert grown[:, :16].any() or grown[:, 40:].any()
 
 
 def test_spoilt_digits_are_labelled_as_no_digits(small_mnist):
