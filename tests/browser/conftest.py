@@ -38,9 +38,11 @@ def visit(browser: Browser, url: str, **screen) -> Iterator[Page]:
 
 
 def wait_until_ready(page: Page) -> None:
-    """Wait until the scripts of pad and answer have run: Gradio starts them one by one, some time after the page is there."""
-    for part in ("pad", "answer"):
-        page.locator(f"#{part} [data-ready]").wait_for(state="attached")
+    """Wait until everything stands: Gradio starts the parts one by one, some time after the page is there."""
+    for part in ("#pad [data-ready]", "#answer [data-ready]", "#label", "#undo", "#gallery img", "#foot"):
+        page.locator(part).first.wait_for(state="attached")
+    # Chromium drops a pointer's events until the page has been painted once.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def refusal(message) -> bool:
