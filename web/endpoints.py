@@ -7,7 +7,7 @@ from gradio.utils import get_upload_folder
 
 from digit_model.image import UnreadableImage, open_image
 from digit_model.model_source import ModelSource, ModelUnavailable
-from digit_model.reader import pieces_of_image, pieces_of_strokes, read
+from digit_model.reader import Piece, pieces_of_image, pieces_of_strokes, read, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
 from web.label import label
@@ -29,7 +29,7 @@ def add_endpoints(source: ModelSource, settings: Settings) -> None:
             Nothing in the picture: label null. No digit: label "not a digit".
         """
         try:
-            return label(read_file(image))
+            return label(read(source.model(), opened(image)))
         except PROBLEMS as problem:
             raise gr.Error(str(problem), print_exception=False) from None
 
@@ -58,13 +58,11 @@ def add_endpoints(source: ModelSource, settings: Settings) -> None:
         """
         if not isinstance(images, list) or len(images) > settings.max_files:
             raise gr.Error(f"images must be a list of at most {settings.max_files:,} files.", print_exception=False)
-        readings = []
-        for image in images:
-            try:
-                readings.append(read_file(image))
-            except PROBLEMS as problem:
-                readings.append({"error": str(problem)})
-        return readings
+        try:
+            served = source.model()
+        except ModelUnavailable as problem:
+            raise gr.Error(str(problem), print_exception=False) from None
+        return [reading for reading, _ in read_each(served, map(opened_or_error, images))]
 
     def model() -> dict:
         """Tell which model is served, and how good it is.
@@ -77,8 +75,14 @@ def add_endpoints(source: ModelSource, settings: Settings) -> None:
         except PROBLEMS as problem:
             raise gr.Error(str(problem), print_exception=False) from None
 
-    def read_file(image: dict) -> dict:
-        return read(source.model(), pieces_of_image(open_image(uploaded(image, settings.max_file_bytes), settings.max_pixels)))
+    def opened(image: dict) -> list[Piece]:
+        return pieces_of_image(open_image(uploaded(image, settings.max_file_bytes), settings.max_pixels))
+
+    def opened_or_error(image: dict) -> list[Piece] | UnreadableImage:
+        try:
+            return opened(image)
+        except UnreadableImage as problem:
+            return problem
 
     for endpoint in (predict, predict_sketch, predict_batch, model):
         gr.api(endpoint, concurrency_limit=2, concurrency_id="reading")

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from digit_model.image import UnreadableImage, open_image
 from digit_model.model_source import ModelSource, ModelUnavailable
-from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read, read_and_choose
+from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
 from web.label import label
@@ -45,7 +45,7 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
 
     async def predict(request: Request) -> Response:
         """Answer one image or a drawing with its Reading, several images with a list, in order. `?page=1` adds what only the page shows."""
-        told = with_page if "page" in request.query_params else read
+        told = with_page if "page" in request.query_params else as_it_is
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             async with request.form(max_files=settings.max_files + 1) as form:
@@ -54,41 +54,40 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
                 raise Refused(400, 'The form has no file named "image". Send the picture under that name.')
             if len(images) > settings.max_files:
                 raise Refused(413, f"More than {settings.max_files:,} files in one call. Send them in several calls.")
-            work = [picture(data, told) for data in images]
+            openers = [picture(data) for data in images]
         elif kind == "application/json":
-            work = [drawing(await request.body(), told)]
+            openers = [drawing(await request.body())]
         elif kind.startswith("image/") or kind == "application/octet-stream":
-            work = [picture(await request.body(), told)]
+            openers = [picture(await request.body())]
         else:
             raise Refused(415, 'Send a form with a file named "image", a picture by itself as image/..., or JSON {"strokes": ...}.')
         model = await first_model(source)
-        if len(work) == 1:
-            return JSONResponse(await asyncio.wrap_future(pool.submit(work[0], model)))
-        return JSONResponse(await asyncio.wrap_future(pool.submit(each, work, model)))
+        work = one if len(openers) == 1 else each
+        return JSONResponse(await asyncio.wrap_future(pool.submit(work, openers, model, told)))
 
-    def picture(data: bytes, told: Callable) -> Callable[[Model], dict]:
-        """Return the work of reading one picture file."""
+    def picture(data: bytes) -> Callable[[], list[Piece]]:
+        """Return what opens a picture file."""
 
-        def work(model: Model) -> dict:
+        def opened() -> list[Piece]:
             if len(data) > settings.max_file_bytes:
                 raise Refused(413, f"The file is larger than {settings.max_file_bytes / 1e6:g} MB. Send a smaller one.")
-            return told(model, pieces_of_image(open_image(data, settings.max_pixels)))
+            return pieces_of_image(open_image(data, settings.max_pixels))
 
-        return work
+        return opened
 
-    def drawing(body: bytes, told: Callable) -> Callable[[Model], dict]:
-        """Return the work of reading a JSON body's strokes."""
+    def drawing(body: bytes) -> Callable[[], list[Piece]]:
+        """Return what opens a JSON body's strokes."""
 
-        def work(model: Model) -> dict:
+        def opened() -> list[Piece]:
             try:
                 value = json.loads(body)
             except (ValueError, RecursionError):
                 raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
             if not isinstance(value, dict) or "strokes" not in value:
                 raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
-            return told(model, pieces_of_strokes(parse(value["strokes"], settings.max_points)))
+            return pieces_of_strokes(parse(value["strokes"], settings.max_points))
 
-        return work
+        return opened
 
     async def health(request: Request) -> Response:
         return JSONResponse(source.health())
@@ -100,20 +99,30 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def each(work: list[Callable[[Model], dict]], model: Model) -> list[dict]:
-    """Return the readings of several pictures; where one cannot be read, {"error": ...} stands in its place."""
-    readings = []
-    for one in work:
+def one(openers: list[Callable[[], list[Piece]]], model: Model, told: Callable) -> dict:
+    """Return what is told of the one drawing or picture. Raises Refused, UnreadableImage or UnreadableStrokes."""
+    [opened] = openers
+    return told(*read_and_choose(model, opened()))
+
+
+def each(openers: list[Callable[[], list[Piece]]], model: Model, told: Callable) -> list[dict]:
+    """Return what is told of several pictures; where one cannot be read, {"error": ...} stands in its place."""
+
+    def opened_or_error(opened: Callable[[], list[Piece]]) -> list[Piece] | Exception:
         try:
-            readings.append(one(model))
+            return opened()
         except (Refused, UnreadableImage) as error:
-            readings.append({"error": str(error)})
-    return readings
+            return error
+
+    return [told(*found) if "error" not in found[0] else found[0] for found in read_each(model, map(opened_or_error, openers))]
 
 
-def with_page(model: Model, pieces: list[Piece]) -> dict:
+def as_it_is(reading: dict, chosen: list[Piece]) -> dict:
+    return reading
+
+
+def with_page(reading: dict, chosen: list[Piece]) -> dict:
     """Return the Reading with what only the page shows: `label` for gr.Label, and `frames`: 28x28 bytes in base64, 0 paper .. 255 ink."""
-    reading, chosen = read_and_choose(model, pieces)
     seen = [base64.b64encode((piece.frame * 255).astype(np.uint8)).decode() for piece in chosen]
     return reading | {"label": label(reading), "frames": seen}
 

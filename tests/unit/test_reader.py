@@ -95,3 +95,32 @@ def test_strokes_beside_each_other_may_be_one_digit_or_two():
 def test_strokes_far_apart_are_never_one_digit():
     spans = {(p.start, p.stop) for p in reader.pieces_of_strokes([DOWN, DOWN + [80, 0], DOWN + [160, 0]])}
     assert spans == {(0, 1), (1, 2), (2, 3)}
+
+
+def test_many_drawings_are_read_with_one_call_of_the_model_for_a_chunk():
+    calls = []
+
+    def classify(batch):
+        calls.append(len(batch))
+        return np.eye(11, dtype=np.float32)[batch[:, 0, 0, 0].astype(int)]
+
+    def showing(sign):
+        return reader.Piece(np.full((28, 28), sign, np.float32), (0, 0, 10, 20), 0, 1)
+
+    drawings = [[showing(i % 10)] for i in range(2 * reader.CHUNK)] + [[], ValueError("no picture"), [showing(7)]]
+    readings = [reading for reading, _ in reader.read_each(reader.Model(classify, (28, 28), {}), drawings)]
+    assert [reading.get("text") for reading in readings] == [str(i % 10) for i in range(2 * reader.CHUNK)] + ["", None, "7"]
+    assert readings[-2] == {"error": "no picture"}
+    assert calls == [reader.CHUNK, reader.CHUNK, 1]
+
+
+def test_a_drawing_of_very_many_pieces_is_classified_in_parts():
+    sizes = []
+
+    def classify(batch):
+        sizes.append(len(batch))
+        return np.tile(np.eye(11, dtype=np.float32)[1], (len(batch), 1))
+
+    many = [piece(i, i + 1) for i in range(reader.CHUNK + 3)]
+    assert reader.read(reader.Model(classify, (28, 28), {}), many)["text"] == "1" * len(many)
+    assert sizes == [reader.CHUNK, 3]
