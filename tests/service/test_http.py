@@ -18,11 +18,6 @@ def png(size=(64, 64), colour="white") -> bytes:
     return out.getvalue()
 
 
-@pytest.fixture
-def predict(app):
-    return lambda **body: requests.post(f"{app.url}/predict", timeout=30, **body)
-
-
 def image(data: bytes, name="digit.png"):
     return ("image", (name, data, "image/png"))
 
