@@ -13,6 +13,7 @@ LINE_GAP = 0.2  # of the tallest part: nearer ones above each other are one digi
 WIDEST_GAP = 0.35  # between parts of one digit, in parts of the line's height
 FREE_GAP, GAP_COST = 0.05, 12.0  # a gap beyond this inside a digit costs so many nats for each height of the line
 FREE_OVERLAP, OVERLAP_COST = 0.1, 12.0  # an overlap beyond this between two digits likewise
+FREE_WIDTH, WIDTH_COST = 0.8, 4.0  # parts that together are wider than this, in parts of their own height, likewise
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,11 @@ def runs(boxes: np.ndarray) -> list[Run]:
                     break
                 if MOST_PARTS < stop - start < len(line):
                     continue
+                here = slice(start, stop)
+                shape = (right[here].max() - left[here].min()) / max(bottom[here].max() - top[here].min(), 1e-9)
                 cost = GAP_COST * np.clip(gaps - FREE_GAP, 0, None).sum() + OVERLAP_COST * max(0.0, overlap - FREE_OVERLAP)
+                if stop - start > 1:
+                    cost += WIDTH_COST * max(0.0, shape - FREE_WIDTH)
                 out.append(Run(line[start:stop], first + start, first + stop, number, float(cost)))
         first += len(line)
     return out

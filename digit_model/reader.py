@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ REFUSAL = 0.9  # refused from this probability of "not a digit" on; chosen on MN
 BROAD = 0.8  # width over height up to which all ink may well be one sign that is no digit; at twice that it is as unlikely as among digits
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
+PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -61,20 +63,24 @@ class Model:
         return cls(classify, (int(height), int(width)), info)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
-    """What may be one digit: its frame, float32 (28, 28), and where it stands: x, y, width, height.
+    """What may be one digit: its frame, float32 (28, 28), drawn when it is first looked at, and where it stands: x, y, width, height.
 
     Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
     cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top.
     """
 
-    frame: np.ndarray
+    draw: Callable[[], np.ndarray]
     box: tuple[float, float, float, float]
     start: int
     stop: int
     line: int = 0
     cost: float = 0.0
+
+    @cached_property
+    def frame(self) -> np.ndarray:
+        return self.draw()
 
 
 def pieces_of_strokes(drawing: list[np.ndarray]) -> list[Piece]:
@@ -82,8 +88,12 @@ def pieces_of_strokes(drawing: list[np.ndarray]) -> list[Piece]:
     pieces = []
     for run in layout.runs(np.array([np.concatenate(strokes.extent([stroke])) for stroke in drawing]).reshape(-1, 4)):
         digit = [drawing[i] for i in run.parts]
-        pieces.append(Piece(frames.frame(strokes.ink(digit)), strokes.box(digit), run.start, run.stop, run.line, run.cost))
+        pieces.append(Piece(partial(_redrawn, digit), strokes.box(digit), run.start, run.stop, run.line, run.cost))
     return pieces
+
+
+def _redrawn(digit: list[np.ndarray]) -> np.ndarray:
+    return frames.frame(strokes.ink(digit))
 
 
 def pieces_of_image(picture: Image.Image) -> list[Piece]:
@@ -96,7 +106,8 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
         for mark in (marks[i] for i in members):
             first = pieces[-1].stop if pieces else 0
             pieces += [
-                Piece(frames.frame(ink), box, first + start, first + stop, line, cost) for ink, box, start, stop, cost in _partings(mark)
+                Piece(partial(frames.frame, ink), box, first + start, first + stop, line, cost)
+                for ink, box, start, stop, cost in _partings(mark)
             ]
     return pieces
 
@@ -127,18 +138,23 @@ def read_and_choose(model: Model, pieces: list[Piece]) -> tuple[dict, list[Piece
 
 
 def read_each(model: Model, drawings: Iterable[list[Piece] | Exception]) -> Iterator[tuple[dict, list[Piece]]]:
-    """Yield the Reading of each drawing's pieces, and the piece of each of its digits, in order; the model is called once for each chunk.
+    """Yield the Reading of each drawing's pieces, and the piece of each of its digits, in order; the model is called for many at once.
 
     What could not be opened comes as its error, and {"error": ...} is yielded in its place.
     """
     for chunk in _chunks(drawings):
-        batch = [piece.frame for drawing in chunk if isinstance(drawing, list) for piece in drawing]
-        probabilities = iter(_classified(model, batch))
-        for drawing in chunk:
+        opened = [drawing if isinstance(drawing, list) else [] for drawing in chunk]
+        first = [[piece for piece in drawing if piece.cost < PLAUSIBLE or piece.stop - piece.start == 1] for drawing in opened]
+        answers = _classify_each(model, first)
+        more = [
+            [piece for piece in drawing if piece not in looked_at and piece.cost < -best_way(looked_at, probabilities)[0]]
+            for drawing, looked_at, probabilities in zip(opened, first, answers, strict=True)
+        ]  # a way that takes a piece is at most as likely as what speaks against the piece lets it be
+        for i, (drawing, others) in enumerate(zip(chunk, _classify_each(model, more), strict=True)):
             if isinstance(drawing, Exception):
                 yield {"error": str(drawing)}, []
             else:
-                yield _reading(model, drawing, np.array([next(probabilities) for _ in drawing]))
+                yield _reading(model, first[i] + more[i], np.concatenate([answers[i], others]))
 
 
 def _chunks(drawings: Iterable[list[Piece] | Exception]) -> Iterator[list[list[Piece] | Exception]]:
@@ -154,23 +170,30 @@ def _chunks(drawings: Iterable[list[Piece] | Exception]) -> Iterator[list[list[P
         yield chunk
 
 
-def _classified(model: Model, batch: list[np.ndarray]) -> np.ndarray:
-    """Return the probabilities of frames (28, 28), float (N, 10 or 11)."""
-    parts = [model.classify(_batch(batch[i : i + CHUNK], model.size)) for i in range(0, len(batch), CHUNK)]
-    return np.concatenate(parts).astype(float) if parts else np.empty((0, NOT_A_DIGIT + 1))
+def classified(model: Model, batch: list[np.ndarray]) -> np.ndarray:
+    """Return the probabilities of frames (28, 28), float (N, 11); a model of ten digits never refuses."""
+    probabilities = np.zeros((len(batch), NOT_A_DIGIT + 1))
+    for i in range(0, len(batch), CHUNK):
+        answers = model.classify(_batch(batch[i : i + CHUNK], model.size))  # (N, 10 or 11)
+        probabilities[i : i + CHUNK, : answers.shape[1]] = answers
+    return probabilities
+
+
+def _classify_each(model: Model, groups: list[list[Piece]]) -> list[np.ndarray]:
+    """Return the probabilities of the pieces of each group: float (N, 11)."""
+    probabilities = classified(model, [piece.frame for group in groups for piece in group])
+    return np.split(probabilities, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def _reading(model: Model, pieces: list[Piece], probabilities: np.ndarray) -> tuple[dict, list[Piece]]:
-    """Return the Reading of the pieces and the piece of each of its digits. probabilities: float (N, 10 or 11), the model's, of each."""
+    """Return the Reading of the pieces and the piece of each of its digits. probabilities: float (N, 11), of each."""
     reading = {"text": "", "verdict": "blank", "confidence": None, "digits": [], "model": model.info}
     if not pieces:
         return reading, []
-    answers = [_digit(p, piece.box) for p, piece in zip(probabilities, pieces, strict=True)]
-    scores = _scores(probabilities, pieces)
-    signs = [NOT_A_DIGIT if answer["digit"] == "?" else int(answer["digit"]) for answer in answers]
-    path = best_path(pieces, scores[np.arange(len(pieces)), signs])
-    confidence = certainty(pieces, scores, [signs[i] for i in path])
-    digits, chosen = [answers[i] for i in path], [pieces[i] for i in path]
+    _, path = best_way(pieces, probabilities)
+    signs = _signs(probabilities)
+    confidence = certainty(pieces, _scores(probabilities, pieces), [signs[i] for i in path])
+    digits, chosen = [_digit(probabilities[i], signs[i], pieces[i].box) for i in path], [pieces[i] for i in path]
     text = digits[0]["digit"]
     for digit, before, piece in zip(digits[1:], chosen, chosen[1:], strict=False):
         text += "\n" * (piece.line > before.line) + digit["digit"]
@@ -181,9 +204,8 @@ def _reading(model: Model, pieces: list[Piece], probabilities: np.ndarray) -> tu
 
 def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
     """Return the log-probability of each answer, the last "no digit", to each piece, less what speaks against it: float (N, 11)."""
-    parts = max(piece.stop for piece in pieces)
-    scores = np.full((len(pieces), NOT_A_DIGIT + 1), -math.inf)
-    scores[:, : probabilities.shape[1]] = np.log(np.maximum(probabilities, 1e-9))
+    parts = max((piece.stop for piece in pieces), default=0)
+    scores = np.log(np.maximum(probabilities, 1e-9))
     for score, piece in zip(scores, pieces, strict=True):
         _, _, width, height = piece.box
         if piece.stop - piece.start < parts:
@@ -195,17 +217,23 @@ def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
     return scores
 
 
-def best_path(pieces: list[Piece], scores: np.ndarray) -> list[int]:
-    """Return which pieces together take every part once with the highest sum of scores.
+def best_way(pieces: list[Piece], probabilities: np.ndarray) -> tuple[float, list[int]]:
+    """Return the highest sum of scores with which pieces take every part once, and the places of these pieces; minus infinity if none do.
 
-    scores: of each piece's answer. Dynamic programming over the parts, as in a segmentation lattice.
+    probabilities: float (N, 11), of each piece. Dynamic programming over the parts, as in a segmentation lattice.
     """
-    end = max(piece.stop for piece in pieces)
+    end = max((piece.stop for piece in pieces), default=0)
     best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-math.inf, [])] * end
+    scores = _scores(probabilities, pieces)[np.arange(len(pieces)), _signs(probabilities)]
     for i in sorted(range(len(pieces)), key=lambda i: pieces[i].start):
         so_far, path = best[pieces[i].start]
         best[pieces[i].stop] = max(best[pieces[i].stop], (so_far + scores[i], [*path, i]))
-    return best[end][1]
+    return best[end]
+
+
+def _signs(probabilities: np.ndarray) -> np.ndarray:
+    """Return what each piece is taken for, one of the ten digits or NOT_A_DIGIT: float (N, 11) -> int (N,)."""
+    return np.where(probabilities[:, NOT_A_DIGIT] >= REFUSAL, NOT_A_DIGIT, probabilities[:, :NOT_A_DIGIT].argmax(1))
 
 
 def certainty(pieces: list[Piece], scores: np.ndarray, signs: list[int]) -> float:
@@ -231,10 +259,10 @@ def _batch(of_pieces: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     return np.stack(of_pieces)[..., None]
 
 
-def _digit(probabilities: np.ndarray, box: tuple) -> dict:
-    ten = probabilities[:NOT_A_DIGIT]
-    best = int(ten.argmax())
-    digit, confidence = str(best), float(ten[best])
-    if len(probabilities) > NOT_A_DIGIT and probabilities[NOT_A_DIGIT] >= REFUSAL:
-        digit, confidence = "?", float(probabilities[NOT_A_DIGIT])
-    return {"digit": digit, "confidence": confidence, "probabilities": ten.tolist(), "box": [float(v) for v in box]}
+def _digit(probabilities: np.ndarray, sign: int, box: tuple) -> dict:
+    return {
+        "digit": "?" if sign == NOT_A_DIGIT else str(sign),
+        "confidence": float(probabilities[sign]),
+        "probabilities": probabilities[:NOT_A_DIGIT].tolist(),
+        "box": [float(v) for v in box],
+    }

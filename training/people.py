@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,7 @@ def measure(model: reader.Model, folder: Path, limit: int | None = None) -> dict
     for name, x, y in (("usps", "x_test", "y_test"), ("semeion", "x", "y")):
         with np.load(folder / f"{name}.npz") as arrays:
             of_set = some(list(zip(arrays[x].astype(np.float32) / 255, arrays[y], strict=True)), limit)
-        pieces = [reader.Piece(frames.frame(scan), (0, 0, 16, 16), 0, 1) for scan, _ in of_set]
+        pieces = [reader.Piece(partial(frames.frame, scan), (0, 0, 16, 16), 0, 1) for scan, _ in of_set]
         figures[name] = float(np.mean([scans.read([piece], str(label)) for piece, (_, label) in zip(pieces, of_set, strict=True)]))
     figures["digits_wrongly_refused"] = (judge.wrongly_refused + scans.wrongly_refused) / (judge.digits + scans.digits)
 

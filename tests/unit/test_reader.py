@@ -9,13 +9,13 @@ DOWN = np.array([[0, 0], [0, 100.0]])
 
 
 def model(*rows):
-    """Return a model that answers with these rows, one a piece: {class: probability}, class 10 is "not a digit"."""
-    probabilities = np.array([[row.get(c, 0.0) for c in range(11)] for row in rows], np.float32)
-    return reader.Model(lambda batch: probabilities[: len(batch)], (28, 28), {"source": "test"})
+    """Return a model that answers once with these rows, one a piece looked at: {class: probability}, class 10 is "not a digit"."""
+    answers = iter([[row.get(c, 0.0) for c in range(11)] for row in rows])
+    return reader.Model(lambda batch: np.array([next(answers) for _ in batch], np.float32), (28, 28), {"source": "test"})
 
 
 def piece(start=0, stop=1, line=0, cost=0.0):
-    return reader.Piece(np.zeros((28, 28), np.float32), (10 * start, 0, 10 * (stop - start), 20), start, stop, line, cost)
+    return reader.Piece(lambda: np.zeros((28, 28), np.float32), (10 * start, 0, 10 * (stop - start), 20), start, stop, line, cost)
 
 
 def test_nothing_is_blank_and_no_error():
@@ -60,9 +60,15 @@ def test_of_two_ways_to_part_the_ink_the_one_that_reads_better_is_taken():
     assert reader.read(model({4: 0.2, 10: 0.8}, {1: 0.8}, {1: 0.8}), [whole, left, right])["text"] == "11"
 
 
-def test_what_speaks_against_a_piece_is_weighed():
-    whole, left, right = piece(0, 2, cost=3.0), piece(0, 1), piece(1, 2)
-    assert reader.read(model({4: 0.9}, {1: 0.8}, {1: 0.8}), [whole, left, right])["text"] == "11"
+def test_what_speaks_against_a_piece_is_weighed_where_the_others_leave_doubt():
+    left, right = piece(0, 1), piece(1, 2)
+    for cost, text in ((1.0, "4"), (1.3, "11")):
+        assert reader.read(model({1: 0.5}, {1: 0.5}, {4: 0.9}), [piece(0, 2, cost=cost), left, right])["text"] == text
+
+
+def test_a_piece_that_cannot_be_in_a_better_answer_is_not_even_drawn():
+    never = reader.Piece(lambda: pytest.fail("drawn"), (0, 0, 20, 20), 0, 2, cost=3.0)
+    assert reader.read(model({1: 0.8}, {1: 0.8}), [never, piece(0, 1), piece(1, 2)])["text"] == "11"
 
 
 def test_two_equally_good_ways_halve_the_confidence():
@@ -105,7 +111,7 @@ def test_many_drawings_are_read_with_one_call_of_the_model_for_a_chunk():
         return np.eye(11, dtype=np.float32)[batch[:, 0, 0, 0].astype(int)]
 
     def showing(sign):
-        return reader.Piece(np.full((28, 28), sign, np.float32), (0, 0, 10, 20), 0, 1)
+        return reader.Piece(lambda: np.full((28, 28), sign, np.float32), (0, 0, 10, 20), 0, 1)
 
     drawings = [[showing(i % 10)] for i in range(2 * reader.CHUNK)] + [[], ValueError("no picture"), [showing(7)]]
     readings = [reading for reading, _ in reader.read_each(reader.Model(classify, (28, 28), {}), drawings)]
