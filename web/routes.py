@@ -1,14 +1,14 @@
 """The plain HTTP doors, on Gradio's own port: POST /predict and GET /health. app.py hands them to launch(); the page asks them too."""
 
 import asyncio
-import base64
 import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,13 +22,16 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
-from web.label import label
+from web.page import for_page
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MODEL_WAIT = 20  # seconds a request waits for the first model
 RETRY_AFTER = 5  # seconds, told to those who came before it
 POINT_BYTES = 80  # of JSON, more than a point of three full-length numbers takes
 FORM_BYTES = 512  # of boundary and headers around each file of a form
+
+# Opens a picture or a drawing: returns its pieces, and what they stand on, for web/page.py.
+Opener = Callable[[], tuple[list[Piece], object]]
 
 
 class Refused(Exception):
@@ -45,7 +48,7 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
 
     async def predict(request: Request) -> Response:
         """Answer one image or a drawing with its Reading, several images with a list, in order. `?page=1` adds what only the page shows."""
-        told = with_page if "page" in request.query_params else as_it_is
+        told = partial(for_page, request.query_params) if "page" in request.query_params else as_it_is
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             async with request.form(max_files=settings.max_files + 1) as form:
@@ -62,69 +65,68 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
         else:
             raise Refused(415, 'Send a form with a file named "image", a picture by itself as image/..., or JSON {"strokes": ...}.')
         model = await first_model(source)
-        work = one if len(openers) == 1 else each
-        return JSONResponse(await asyncio.wrap_future(pool.submit(work, openers, model, told)))
+        work = partial(one, *openers, told=told) if len(openers) == 1 else partial(each, openers)
+        return JSONResponse(await asyncio.wrap_future(pool.submit(work, model)))
 
-    def picture(data: bytes) -> Callable[[], list[Piece]]:
+    def picture(data: bytes) -> Opener:
         """Return what opens a picture file."""
 
-        def opened() -> list[Piece]:
+        def opened() -> tuple[list[Piece], Image.Image]:
             if len(data) > settings.max_file_bytes:
                 raise Refused(413, f"The file is larger than {settings.max_file_bytes / 1e6:g} MB. Send a smaller one.")
-            return pieces_of_image(open_image(data, settings.max_pixels))
+            upright = open_image(data, settings.max_pixels)
+            return pieces_of_image(upright), upright
 
         return opened
 
-    def drawing(body: bytes) -> Callable[[], list[Piece]]:
+    def drawing(body: bytes) -> Opener:
         """Return what opens a JSON body's strokes."""
 
-        def opened() -> list[Piece]:
+        def opened() -> tuple[list[Piece], object]:
             try:
                 value = json.loads(body)
             except (ValueError, RecursionError):
                 raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
             if not isinstance(value, dict) or "strokes" not in value:
                 raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
-            return pieces_of_strokes(parse(value["strokes"], settings.max_points))
+            return pieces_of_strokes(parse(value["strokes"], settings.max_points)), value.get("sheet")
 
         return opened
 
     async def health(request: Request) -> Response:
         return JSONResponse(source.health())
 
+    async def model(request: Request) -> Response:
+        return JSONResponse((await first_model(source)).info | {"metrics": source.metrics})
+
     return [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
+        Route("/model", model),
         Mount("/examples", StaticFiles(directory=EXAMPLES)),
     ]
 
 
-def one(openers: list[Callable[[], list[Piece]]], model: Model, told: Callable) -> dict:
+def one(opened: Opener, model: Model, told: Callable) -> dict:
     """Return what is told of the one drawing or picture. Raises Refused, UnreadableImage or UnreadableStrokes."""
-    [opened] = openers
-    return told(*read_and_choose(model, opened()))
+    pieces, sheet = opened()
+    return told(model, *read_and_choose(model, pieces), sheet)
 
 
-def each(openers: list[Callable[[], list[Piece]]], model: Model, told: Callable) -> list[dict]:
-    """Return what is told of several pictures; where one cannot be read, {"error": ...} stands in its place."""
+def each(openers: list[Opener], model: Model) -> list[dict]:
+    """Return the readings of several pictures; where one cannot be read, {"error": ...} stands in its place."""
 
-    def opened_or_error(opened: Callable[[], list[Piece]]) -> list[Piece] | Exception:
+    def opened_or_error(opened: Opener) -> list[Piece] | Exception:
         try:
-            return opened()
+            return opened()[0]
         except (Refused, UnreadableImage) as error:
             return error
 
-    return [told(*found) if "error" not in found[0] else found[0] for found in read_each(model, map(opened_or_error, openers))]
+    return [reading for reading, _ in read_each(model, map(opened_or_error, openers))]
 
 
-def as_it_is(reading: dict, chosen: list[Piece]) -> dict:
+def as_it_is(model: Model, reading: dict, chosen: list[Piece], sheet: object) -> dict:
     return reading
-
-
-def with_page(reading: dict, chosen: list[Piece]) -> dict:
-    """Return the Reading with what only the page shows: `label` for gr.Label, and `frames`: 28x28 bytes in base64, 0 paper .. 255 ink."""
-    seen = [base64.b64encode((piece.frame * 255).astype(np.uint8)).decode() for piece in chosen]
-    return reading | {"label": label(reading), "frames": seen}
 
 
 async def first_model(source: ModelSource) -> Model:
