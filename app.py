@@ -22,28 +22,27 @@ import gradio as gr  # noqa: E402
 from web import parts, routes  # noqa: E402
 from web.endpoints import add_endpoints  # noqa: E402
 
-TITLE = "Handwritten digits"
-INTRO = f"<h1>{TITLE}</h1><p>Draw a digit or a number; the answer follows your pen.</p>"
-FOOT = '<p>Read by <span id="served">a model that is still loading</span>. What you draw or send is not kept.</p>'
+say = parts.WORDS
 
-with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 300)) as page:
-    gr.HTML(INTRO, elem_id="intro", apply_default_css=False, js_on_load=None)
+with gr.Blocks(title="Handwritten digits", analytics_enabled=False, delete_cache=(60, 300)) as page:
+    parts.intro()
     with gr.Row(elem_id="instrument"):
         with gr.Column(scale=6, min_width=320):
             with gr.Tabs() as tabs:
-                with gr.Tab("Sketchpad", elem_id="pad-tab"):
+                with gr.Tab(say("sketchpad"), elem_id="pad-tab"):
                     parts.pad()
-                with gr.Tab("Upload", elem_id="upload-tab"):
+                with gr.Tab(say("upload"), elem_id="upload-tab"):
                     parts.upload()
             with gr.Row(elem_id="actions"):
-                undo = gr.Button("Undo", elem_id="undo")
-                clear = gr.Button("Clear", elem_id="clear")
-                predict = gr.Button("Predict", elem_id="predict", variant="primary")
+                parts.pen()
+                undo = gr.Button(say("undo"), elem_id="undo")
+                clear = gr.Button(say("clear"), elem_id="clear")
+                predict = gr.Button(say("predict"), elem_id="predict", variant="primary")
         with gr.Column(scale=4, min_width=320):
             answer = parts.answer()
             label = gr.Label(elem_id="label", show_label=False, show_heading=False)
     parts.gallery(routes.EXAMPLES)
-    gr.HTML(FOOT, elem_id="foot", apply_default_css=False, js_on_load=None)
+    parts.foot()
 
     # All of this happens in the browser: the parts speak to each other by events, and the label shows what the answer was told.
     answer.change(fn=None, js="(reading) => reading?.label ?? {}", inputs=answer, outputs=label)
@@ -68,7 +67,8 @@ def main() -> None:
         show_error=settings.debug,
         theme=parts.theme(),
         css_paths=parts.CSS,
-        footer_links=["api"],
+        i18n=parts.WORDS,
+        footer_links=[],
         run_history=False,  # it would keep every drawing in the visitor's browser
         ssr_mode=False,  # Node would stand in front and pass only Gradio's own paths on
         enable_monitoring=False,

@@ -1,5 +1,6 @@
-"""The parts of the page that are our own: pad, picture, gallery and answer as gr.HTML, and the theme. app.py lays them out."""
+"""The parts of the page that are our own, as gr.HTML, its words and its theme. app.py lays them out."""
 
+import json
 from html import escape
 from pathlib import Path
 
@@ -7,43 +8,57 @@ import gradio as gr
 
 HERE = Path(__file__).parent
 CSS = HERE / "page.css"
+WORDS = gr.I18n(**json.loads((HERE / "words.json").read_text(encoding="utf-8")))
+
+
+def intro() -> gr.HTML:
+    """Return the title and what the page does, in one sentence."""
+    return part("intro", '<h1 data-say="title"></h1><p data-say="intro"></p>')
 
 
 def pad() -> gr.HTML:
     """Return the drawing pad; pad.js draws on it."""
     return part(
         "pad",
-        """<canvas role="img" aria-label="Drawing pad: draw a digit with mouse, pen or finger"></canvas>
+        """<canvas role="img" data-name="pad"></canvas>
         <svg aria-hidden="true" preserveAspectRatio="xMinYMin meet"></svg>
-        <span class="invite">Draw here</span>""",
+        <span class="invite" data-say="draw_here"></span>""",
         "boxes.js",
         "pad.js",
     )
 
 
 def upload() -> gr.HTML:
-    """Return the place for a picture; upload.js fills it."""
+    """Return the place for a picture; upload.js fills it. Phones have a button for the camera besides."""
     return part(
         "upload",
         """<label>
-            <input type="file" accept="image/*" aria-label="Choose a picture">
-            <span class="invite">Choose a picture<small>or drop or paste one here</small></span>
+            <input type="file" accept="image/*,.heic,.heif" data-name="choose">
+            <span class="invite"><span data-say="choose"></span><small data-say="or_drop"></small></span>
             <img alt=""><svg aria-hidden="true"></svg>
-        </label>""",
+        </label>
+        <button type="button" data-say="photo"></button>""",
         "boxes.js",
         "upload.js",
     )
+
+
+def pen() -> gr.HTML:
+    """Return the choice of the pen's width, in parts of the pad's shorter side; pad.js asks for it."""
+    return part("pen", '<input type="range" min="0.01" max="0.07" step="0.005" value="0.035" data-name="pen_width">')
 
 
 def answer() -> gr.HTML:
     """Return the answer in words, with what the model sees; answer.js asks for it. Its value is the reading."""
     return part(
         "answer",
-        """<div role="status"><p class="words" data-rest="The answer appears here."></p><p class="detail"></p></div>
+        """<div role="status"><p class="words"></p><p class="detail"></p></div>
         <figure>
-            <canvas width="28" height="28" role="img" aria-label="What the model sees"></canvas>
-            <figcaption>What the model sees</figcaption>
-        </figure>""",
+            <canvas width="28" height="28" role="img" data-name="seen"></canvas>
+            <figcaption data-say="seen"></figcaption>
+            <button type="button" aria-pressed="false" data-say="heat"></button>
+        </figure>
+        <p class="made"></p>""",
         "answer.js",
     )
 
@@ -54,12 +69,36 @@ def gallery(examples: Path) -> gr.HTML:
     for path in sorted(examples.glob("*.png")):
         told = escape(path.stem.replace("_", ", ", 1).replace("-", " "))
         buttons += f'<button title="{told}"><img src="examples/{escape(path.name)}" alt="{told}"></button>'
-    return part("gallery", f"<span>Try one</span>{buttons}", "gallery.js")
+    return part("gallery", f'<span data-say="gallery"></span>{buttons}', "gallery.js")
+
+
+def foot() -> gr.HTML:
+    """Return what stands below: which model reads, how to call it from code, how good it is. foot.js fills it, and shows the page."""
+    snippets = "".join(f"<h3>{name}</h3><pre tabindex=0></pre>" for name in ("Python", "curl", "JavaScript"))
+    return part(
+        "foot",
+        f"""<p><span id="served" data-say="loading"></span> <span data-say="private"></span></p>
+        <a id="duplicate" target="_blank" hidden data-say="duplicate"></a>
+        <details>
+            <summary data-say="more"></summary>
+            <div class="more">
+                <div>{snippets}</div>
+                <div>
+                    <h3 data-say="about"></h3><dl></dl>
+                    <a id="card" target="_blank" data-say="card"></a>
+                    <a id="code" target="_blank" data-say="code"></a>
+                    <a href="?view=api" target="_blank" data-say="api"></a>
+                </div>
+            </div>
+        </details>""",
+        "foot.js",
+    )
 
 
 def part(name: str, template: str, *scripts: str) -> gr.HTML:
-    """Return a gr.HTML with that id, running the scripts as one."""
-    script = "".join((HERE / file).read_text(encoding="utf-8") for file in scripts)
+    """Return a gr.HTML with that id, worded by words.js, running the scripts after it as one; then it is `data-ready`."""
+    script = "".join((HERE / file).read_text(encoding="utf-8") for file in ("words.js", *scripts))
+    script += 'element.toggleAttribute("data-ready", true);'
     return gr.HTML(html_template=template, js_on_load=script, elem_id=name, apply_default_css=False)
 
 

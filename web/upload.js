@@ -4,6 +4,7 @@ const input = element.querySelector("input");
 const image = element.querySelector("img");
 const boxes = element.querySelector("svg");
 let file = null;
+let unseen = false; // whether the browser cannot show the file itself, as most cannot show HEIC
 
 const inSight = () => element.offsetParent !== null;
 
@@ -14,24 +15,43 @@ function read() {
     body.append("image", mine);
     return { body };
   };
-  const told = (reading) => mine === file && outline(boxes, reading.digits ?? []);
-  const detail = mine && { request, told };
+  const told = (reading) => mine === file && found(reading);
+  const detail = mine && { request, told, query: unseen ? "&preview=1" : "" };
   document.querySelector("#answer").dispatchEvent(new CustomEvent("ask", { detail }));
+}
+
+function found(reading) {
+  if (reading.preview) show(reading.preview);
+  boxes.setAttribute("viewBox", `0 0 ${reading.size?.join(" ") ?? "1 1"}`);
+  outline(boxes, reading.digits ?? []);
+}
+
+function show(address) {
+  URL.revokeObjectURL(image.src);
+  image.src = address;
 }
 
 function open(chosen) {
   file = chosen;
+  unseen = false;
   input.value = ""; // so that the same file can be chosen again
-  URL.revokeObjectURL(image.src);
-  image.src = file ? URL.createObjectURL(file) : "";
+  show(file ? URL.createObjectURL(file) : "");
   image.alt = file?.name ?? "";
   outline(boxes, []);
   element.toggleAttribute("data-chosen", file !== null);
   read();
 }
 
-image.addEventListener("load", () => boxes.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`));
+image.addEventListener("error", () => {
+  if (unseen || !image.getAttribute("src")) return;
+  unseen = true;
+  read();
+});
 input.addEventListener("change", () => input.files.length && open(input.files[0]));
+element.querySelector("button").addEventListener("click", () => {
+  input.setAttribute("capture", "environment"); // a phone then opens its camera, and no list of files
+  input.click();
+  input.removeAttribute("capture");
+});
 document.addEventListener("clear", () => inSight() && open(null));
 document.addEventListener("read", () => inSight() && read());
-element.toggleAttribute("data-ready", true); // gallery.js waits for it

@@ -38,9 +38,8 @@ def visit(browser: Browser, url: str, **screen) -> Iterator[Page]:
 
 
 def wait_until_ready(page: Page) -> None:
-    """Wait until everything stands: Gradio starts the parts one by one, some time after the page is there."""
-    for part in ("#pad [data-ready]", "#answer [data-ready]", "#label", "#undo", "#gallery img", "#foot"):
-        page.locator(part).first.wait_for(state="attached")
+    """Wait until the page shows itself: Gradio starts the parts one by one, some time after the page is there."""
+    page.locator(":root[data-standing]").wait_for()
     # Chromium drops a pointer's events until the page has been painted once.
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 

@@ -198,7 +198,7 @@ def test_what_the_model_sees_is_shown_crisp(laptop, seven):
 
 
 def test_the_page_says_which_model_answers(laptop):
-    expect(laptop.locator("#served")).to_have_text("a model file of this machine")
+    expect(laptop.locator("#served")).to_have_text("Read by a model file of this machine.")
 
 
 def test_all_is_in_one_screen_before_and_after_the_answer(page, seven):

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, draw, on_pad, visit
+from tests.browser.conftest import LAPTOP, draw, on_pad, visit, wait_until_ready
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_it_works_behind_a_sub_path(browser, proxy, seven):
     context = browser.new_context(**LAPTOP)
     page = context.new_page()
     page.goto(f"{proxy}/digits/")
+    wait_until_ready(page)
     draw(page, seven)
     expect(page.locator("#answer .words")).to_have_text("7")
     page.locator("#gallery button").first.click()
@@ -60,6 +61,7 @@ def test_it_works_inside_a_frame(browser, proxy, seven):
     page = context.new_page()
     page.goto(f"{proxy}/frame")
     frame = page.frame_locator("iframe")
+    frame.locator(":root[data-standing]").wait_for()
     pad = frame.locator("#pad canvas").bounding_box()
     [stroke] = seven
     page.mouse.move(pad["x"] + stroke[0][0], pad["y"] + stroke[0][1])
