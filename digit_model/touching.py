@@ -7,6 +7,7 @@ WIDE = 0.75  # of the ink's height: narrower ink is one digit
 APART = 0.06  # of the ink's height: a seam costs least of all that are as near to it halfway down
 ENTER, ALONG, ASIDE = 0.25, 0.15, 0.3  # what a seam pays: for each line it crosses, in heights; for a pixel of ink; for a step to the side
 MOST = 0.6  # of the ink's height, what a seam may cost: two lines crossed, or one followed for a while
+STEPS = np.array([0, -1, 1])  # of a seam from a row to the next: straight down, from the left, from the right
 CUT_COST, CERTAIN = 3.0, 1.3  # nats that speak against a cut, less for wider ink: nothing where its width is so many heights
 
 
@@ -50,22 +51,17 @@ def seams(ink: np.ndarray, enter: float) -> tuple[np.ndarray, np.ndarray]:
     enter: what it costs to go from paper into ink.
     """
     height, width = ink.shape
-    cost = enter * ink[0].astype(float)
+    come_from = np.arange(width) + 1 + STEPS[:, None]  # (3, W), columns of the row above with one more on each side
+    above = np.pad(ink[:-1], ((0, 0), (1, 1)))[:, come_from]  # (H - 1, 3, W)
+    step_costs = enter * np.maximum(ink[1:, None] - above, 0) + ALONG * ink[1:, None] + ASIDE * np.abs(STEPS)[:, None]
+    cost = np.pad(enter * ink[0].astype(float), 1, constant_values=np.inf)
     steps = np.zeros((height, width), int)
-    for y in range(1, height):
-        over = np.pad(ink[y - 1], 1)
-        before = np.pad(cost, 1, constant_values=np.inf)
-        ways = np.stack(  # from straight above, from the left, from the right
-            [
-                before[1 + step : 1 + step + width] + enter * np.maximum(ink[y] - over[1 + step : 1 + step + width], 0) + ASIDE * abs(step)
-                for step in (0, -1, 1)
-            ]
-        )
-        best = ways.argmin(0)
-        steps[y] = np.array([0, -1, 1])[best]
-        cost = ALONG * ink[y] + ways[best, np.arange(width)]
+    for y, step_cost in enumerate(step_costs, 1):
+        ways = cost[come_from] + step_cost
+        steps[y] = STEPS[ways.argmin(0)]
+        cost[1:-1] = ways.min(0)
     paths = np.empty((height, width), int)
     paths[-1] = np.arange(width)
     for y in range(height - 1, 0, -1):
         paths[y - 1] = paths[y] + steps[y, paths[y]]
-    return paths, cost
+    return paths, cost[1:-1]
