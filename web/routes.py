@@ -22,6 +22,7 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
+from web.openapi import description
 from web.page import for_page
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -99,10 +100,14 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
     async def model(request: Request) -> Response:
         return JSONResponse((await first_model(source)).info | {"metrics": source.metrics})
 
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(description(settings))
+
     return [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
         Route("/model", model),
+        Route("/openapi.json", openapi),
         Mount("/examples", StaticFiles(directory=EXAMPLES)),
     ]
 
