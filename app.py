@@ -22,22 +22,22 @@ import gradio as gr  # noqa: E402
 from web import parts, routes  # noqa: E402
 from web.endpoints import add_endpoints  # noqa: E402
 
-say = parts.WORDS
+english = parts.WORDS["en"]  # foot.js puts the visitor's words in its place
 
-with gr.Blocks(title="Handwritten digits", analytics_enabled=False, delete_cache=(60, 300)) as page:
+with gr.Blocks(title=english["title"], analytics_enabled=False, delete_cache=(60, 300)) as page:
     parts.intro()
     with gr.Row(elem_id="instrument"):
         with gr.Column(scale=6, min_width=320):
             with gr.Tabs() as tabs:
-                with gr.Tab(say("sketchpad"), elem_id="pad-tab"):
+                with gr.Tab(english["sketchpad"], elem_id="pad-tab"):
                     parts.pad()
-                with gr.Tab(say("upload"), elem_id="upload-tab"):
+                with gr.Tab(english["upload"], elem_id="upload-tab"):
                     parts.upload()
             with gr.Row(elem_id="actions"):
                 parts.pen()
-                undo = gr.Button(say("undo"), elem_id="undo")
-                clear = gr.Button(say("clear"), elem_id="clear")
-                predict = gr.Button(say("predict"), elem_id="predict", variant="primary")
+                undo = gr.Button(english["undo"], elem_id="undo")
+                clear = gr.Button(english["clear"], elem_id="clear")
+                predict = gr.Button(english["predict"], elem_id="predict", variant="primary")
         with gr.Column(scale=4, min_width=320):
             answer = parts.answer()
             label = gr.Label(elem_id="label", show_label=False, show_heading=False)
@@ -67,7 +67,7 @@ def main() -> None:
         show_error=settings.debug,
         theme=parts.theme(),
         css_paths=parts.CSS,
-        i18n=parts.WORDS,
+        head=parts.head(),
         footer_links=[],
         run_history=False,  # it would keep every drawing in the visitor's browser
         ssr_mode=False,  # Node would stand in front and pass only Gradio's own paths on

@@ -79,11 +79,15 @@ async function tell() {
   setTimeout(greet, 1000);
 })();
 
-// Gradio makes the parts one by one; they are shown together (page.css).
-document.documentElement.lang = language;
-document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
+// Gradio makes the parts one by one; they are worded and shown together (page.css).
+const GRADIOS = { "pad-tab-button": "sketchpad", "upload-tab-button": "upload", undo: "undo", clear: "clear", predict: "predict" };
+const OWN = ["intro", "pad", "pen", "answer", "gallery", "foot"].map((id) => `#${id} [data-ready]`);
 (function stand() {
-  const parts = ["#pad [data-ready]", "#pen [data-ready]", "#answer [data-ready]", "#gallery [data-ready]", "#foot [data-ready]", "#undo", "#label"];
-  if (parts.every((part) => document.querySelector(part))) document.documentElement.toggleAttribute("data-standing", true);
-  else requestAnimationFrame(stand);
+  if (![...OWN, "#label", ...Object.keys(GRADIOS).map((id) => `#${id}`)].every((part) => document.querySelector(part)))
+    return requestAnimationFrame(stand);
+  for (const [id, key] of Object.entries(GRADIOS)) document.getElementById(id).textContent = say(key);
+  const page = document.documentElement;
+  page.lang = language;
+  page.dir = language === "ar" ? "rtl" : "ltr";
+  page.toggleAttribute("data-standing", true);
 })();

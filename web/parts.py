@@ -8,7 +8,7 @@ import gradio as gr
 
 HERE = Path(__file__).parent
 CSS = HERE / "page.css"
-WORDS = gr.I18n(**json.loads((HERE / "words.json").read_text(encoding="utf-8")))
+WORDS = json.loads((HERE / "words.json").read_text(encoding="utf-8"))  # language -> key -> sentence
 
 
 def intro() -> gr.HTML:
@@ -95,10 +95,15 @@ def foot() -> gr.HTML:
     )
 
 
+def head() -> str:
+    """Return what launch() puts into the page's head: the words. Gradio's own translation speaks only languages that it brings along."""
+    return f"<script>const sentences = {json.dumps(WORDS)};\n{(HERE / 'words.js').read_text(encoding='utf-8')}</script>"
+
+
 def part(name: str, template: str, *scripts: str) -> gr.HTML:
-    """Return a gr.HTML with that id, worded by words.js, running the scripts after it as one; then it is `data-ready`."""
-    script = "".join((HERE / file).read_text(encoding="utf-8") for file in ("words.js", *scripts))
-    script += 'element.toggleAttribute("data-ready", true);'
+    """Return a gr.HTML with that id, worded, then running the scripts as one, then `data-ready`."""
+    script = "".join((HERE / file).read_text(encoding="utf-8") for file in scripts)
+    script = f'word(element);\n{script}\nelement.toggleAttribute("data-ready", true);'
     return gr.HTML(html_template=template, js_on_load=script, elem_id=name, apply_default_css=False)
 
 
