@@ -309,7 +309,7 @@ def is_ink(p, i):
     """Return whether a piece is longer than wide, and stands out from the noise of the paper around."""
     paper = 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8))
     noise = sum(level_and_noise(cv2.calcHist([p.values], [0], paper, [256], [0, 256]).ravel()))
-    return p.size[i] >= 5 and p.size[i] > 1.8 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
+    return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
 
 
 def one_digit(p, group, i):

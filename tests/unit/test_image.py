@@ -260,6 +260,13 @@ def test_lines_of_one_and_a_half_to_twelve_percent_read_the_same(digit, line):
     assert reads_as(pil(painted(coverage(digit, line=line), 15, 235)), digit, least=0.8)
 
 
+@pytest.mark.parametrize(("across", "found"), [(44, 1), (66, 0)])
+def test_a_digit_whose_loop_is_full_is_ink_and_a_round_spot_is_none(across, found):
+    picture = Image.new("L", (300, 300), 245)
+    ImageDraw.Draw(picture).ellipse((150 - across / 2, 115, 150 + across / 2, 185), fill=30)
+    assert len(image.marks(picture)) == found
+
+
 def test_the_background_is_exactly_clean():
     (mark,) = image.marks(pil(PAPERS["pencil on shaded paper"]))
     assert mark.ink.dtype == np.float32
