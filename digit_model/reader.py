@@ -116,14 +116,15 @@ def _partings(mark: image.Mark) -> Iterator[tuple]:
     """Yield (ink, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
     slices = touching.slices(mark.ink)
     height = len(mark.ink)
-    scale = mark.box[2] / mark.ink.shape[1]
+    left, top, *size = frames.box(mark.ink)  # without the rim of paper around it, which the mark's box does not have either
+    across, down = np.array(mark.box[2:]) / np.maximum(size, 1)
     for start in range(len(slices)):
         ink = np.zeros_like(mark.ink)
         for stop in range(start + 1, len(slices) + 1):
             ink = ink + slices[stop - 1]
             x, y, w, h = frames.box(ink)
             if h and (w <= WIDEST * height or stop - start == len(slices)):
-                box = (mark.box[0] + x * scale, mark.box[1] + y * scale, w * scale, h * scale)
+                box = (mark.box[0] + (x - left) * across, mark.box[1] + (y - top) * down, w * across, h * down)
                 yield ink, box, start, stop, touching.cut_cost(mark.ink) if start else 0.0
 
 
