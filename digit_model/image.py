@@ -5,7 +5,6 @@
 Ink is what is narrow, long and clear of the picture's edge: by that it is told from paper, shadows, tables, frames and specks.
 """
 
-import io
 import math
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from digit_model import layout
+from digit_model import guard, layout
 from digit_model.frames import DIGIT_BOX
 
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"]
@@ -56,15 +55,17 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise UnreadableImage("The file is empty. Send a picture of a digit.")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(guard.FewReads(data), formats=FORMATS)
         width, height = image.size
         if width * height > max_pixels:
             raise Image.DecompressionBombError
         if width * height > REDUCED_PIXELS and image.format not in ("JPEG", "MPO"):
             raise UnreadableImage(f"A {image.format} picture may have 16 megapixels. Make it smaller, or send it as JPEG.")
+        if guard.takes_too_many_passes(image, data):
+            raise UnreadableImage('This JPEG takes too many passes to open. Save it again without "progressive", and send the new file.')
         if image.format == "PNG":  # decoding alone passes over wrong checksums
             image.verify()
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(guard.FewReads(data), formats=FORMATS)
         shrink = LARGEST_SIDE / max(width, height)
         image.draft(None, (int(width * shrink), int(height * shrink)))  # for JPEG only: the smallest size not below this
         image.load()
@@ -91,10 +92,14 @@ def marks(image: Image.Image) -> list[Mark]:
         return []
     direction, line, size = ink
     colours = shrunk(colours, max(COARSE_SIDE, max(coarse.shape) * WORK_SIZE / size))
-    contrast = subtract_paper(seen_along(direction, colours), line * max(colours.shape) / max(coarse.shape))
+    plane = seen_along(direction, colours)
+    contrast = subtract_paper(plane, line * max(colours.shape) / max(coarse.shape))
     pieces = Pieces(contrast, follow=True)
+    chosen = groups(pieces)
+    if chosen and is_edge(np.isin(pieces.labels, np.concatenate(chosen) + 1).astype(np.uint8), plane, contrast):
+        return []
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
-    found = [Mark(cut_out(pieces, group, contrast), tuple(float(v) * scale for v in pieces.box(group))) for group in groups(pieces)]
+    found = [Mark(cut_out(pieces, group, contrast), tuple(float(v) * scale for v in pieces.box(group))) for group in chosen]
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
@@ -310,6 +315,14 @@ def is_ink(p, i):
     paper = 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8))
     noise = sum(level_and_noise(cv2.calcHist([p.values], [0], paper, [256], [0, 256]).ravel()))
     return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
+
+
+def is_edge(mask, plane, contrast):
+    """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink itself."""
+    near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
+    ink, around = mask > 0, plane[far > near]
+    dark = np.median(plane[ink]) + 0.3 * np.median(contrast[ink])
+    return (around < dark).sum() > 0.25 * around.size
 
 
 def one_digit(p, group, i):

@@ -260,11 +260,20 @@ def test_lines_of_one_and_a_half_to_twelve_percent_read_the_same(digit, line):
     assert reads_as(pil(painted(coverage(digit, line=line), 15, 235)), digit, least=0.8)
 
 
-@pytest.mark.parametrize(("across", "found"), [(44, 1), (66, 0)])
-def test_a_digit_whose_loop_is_full_is_ink_and_a_round_spot_is_none(across, found):
+@pytest.mark.parametrize("height", [20, 40, 70, 80, 120])
+def test_a_round_spot_is_no_ink(height):
+    assert image.marks(spot(height, height)) == []
+
+
+@pytest.mark.parametrize("height", [20, 40, 70])
+def test_a_digit_whose_loop_is_full_is_ink(height):
+    assert len(image.marks(spot(0.65 * height, height))) == 1
+
+
+def spot(width, height) -> Image.Image:
     picture = Image.new("L", (300, 300), 245)
-    ImageDraw.Draw(picture).ellipse((150 - across / 2, 115, 150 + across / 2, 185), fill=30)
-    assert len(image.marks(picture)) == found
+    ImageDraw.Draw(picture).ellipse((150 - width / 2, 150 - height / 2, 150 + width / 2, 150 + height / 2), fill=30)
+    return picture
 
 
 def test_the_background_is_exactly_clean():
