@@ -19,7 +19,7 @@ except (SettingsError, ModelUnavailable) as error:
 
 import gradio as gr  # noqa: E402
 
-from web import parts, routes  # noqa: E402
+from web import parts, routes, zero_gpu  # noqa: E402
 from web.endpoints import add_endpoints  # noqa: E402
 
 english = parts.WORDS["en"]  # foot.js puts the visitor's words in its place
@@ -50,6 +50,7 @@ with gr.Blocks(title=english["title"], analytics_enabled=False, delete_cache=(60
         trigger(fn=None, js=f"() => {{ document.dispatchEvent(new Event('{event}')) }}")
 
     add_endpoints(source, settings)
+    zero_gpu.bind()
 
 
 def main() -> None:
