@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+from importlib.util import find_spec
 
 from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.settings import Settings, SettingsError
@@ -71,6 +72,7 @@ def main() -> None:
         head=parts.head(),
         footer_links=[],
         run_history=False,  # it would keep every drawing in the visitor's browser
+        mcp_server=find_spec("mcp") is not None,  # agents have their tools where gradio[mcp] is installed, as on Spaces
         ssr_mode=False,  # Node would stand in front and pass only Gradio's own paths on
         enable_monitoring=False,
         max_file_size=settings.max_file_bytes,

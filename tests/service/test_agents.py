@@ -1,0 +1,78 @@
+"""The tools of agents, called with the real MCP client."""
+
+import asyncio
+import base64
+
+import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.conftest import ROOT
+
+SEVEN = ROOT / "examples" / "7_light-on-dark.png"
+
+
+@pytest.fixture
+def agent(app):
+    """Runs what is asked of a session, `lambda session: session.list_tools()`, and returns its result."""
+
+    def ask(question):
+        async def asked():
+            async with streamable_http_client(f"{app.url}/gradio_api/mcp/") as (read, write, _), ClientSession(read, write) as session:
+                await session.initialize()
+                return await question(session)
+
+        return asyncio.run(asked())
+
+    return ask
+
+
+def call(agent, tool: str, **arguments):
+    return agent(lambda session: session.call_tool(tool, arguments))
+
+
+def data_uri(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def test_the_tools_tell_all_that_an_agent_needs(agent):
+    tools = {tool.name: tool for tool in agent(lambda session: session.list_tools()).tools}
+    assert set(tools) == {"predict", "predict_sketch", "predict_batch", "model"}
+    for tool in tools.values():
+        assert len(tool.description) > 100
+        assert all(len(parameter["description"]) > 40 for parameter in tool.inputSchema["properties"].values())
+    assert "[[[60, 60], [180, 60], [120, 220]]]" in tools["predict_sketch"].description
+
+
+def test_an_agent_reads_a_picture(agent):
+    answer = call(agent, "predict", image=data_uri(SEVEN.read_bytes()))
+    assert answer.content[0].text.startswith("{'label': '7', 'confidences': [{'label': '7',")
+
+
+def test_an_agent_reads_strokes(agent, seven):
+    answer = call(agent, "predict_sketch", strokes=seven)
+    assert answer.content[0].text.startswith("{'label': '7', 'confidences': [{'label': '7',")
+
+
+def test_an_agent_reads_many_pictures(agent):
+    answer = call(agent, "predict_batch", images=[data_uri(SEVEN.read_bytes()), data_uri(b"no picture"), "data:image/png;base64,%"])
+    text = answer.content[0].text
+    assert text.startswith("[{'text': '7', 'verdict': 'digit', ")
+    assert text.count("{'error': ") == 2
+    assert "no picture that can be read" in text
+    assert "data URI is broken" in text
+
+
+def test_an_agent_is_told_what_is_wrong(agent):
+    answer = call(agent, "predict_sketch", strokes=[[["a", "b"]]])
+    assert answer.isError
+    assert "is not of type 'number'" in answer.content[0].text
+    answer = call(agent, "predict", image=data_uri(b"no picture"))
+    assert answer.isError
+    assert "no picture that can be read" in answer.content[0].text
+
+
+def test_an_agent_opens_no_file_and_no_address_of_the_server(agent, app):
+    for image in (str(SEVEN), "file:///etc/passwd", f"{app.url}/examples/{SEVEN.name}"):
+        assert call(agent, "predict", image=image).isError
+        assert "'text'" not in call(agent, "predict_batch", images=[image]).content[0].text
