@@ -33,12 +33,13 @@ class Model:
     """What reads frames. Any thread may call it.
 
     classify: float32 (N, H, W, 1), 0 paper .. 1 ink -> probabilities float32 (N, 10 or 11); size: (H, W) of its frames;
-    info: the "model" object of a Reading.
+    info: the "model" object of a Reading; path: of the converted file, for another process to open.
     """
 
     classify: Callable[[np.ndarray], np.ndarray]
     size: tuple[int, int]
     info: dict
+    path: Path | None = None
 
     @classmethod
     def load(cls, path: Path, info: dict) -> "Model":
@@ -60,7 +61,7 @@ class Model:
                 return interpreter.get_tensor(out["index"])
 
         _, height, width, _ = entry["shape_signature"]
-        return cls(classify, (int(height), int(width)), info)
+        return cls(classify, (int(height), int(width)), info, path)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,28 +1,11 @@
 """Reading in Python and at the shell, each in a process of its own, as a user starts it."""
 
 import json
-import os
-import subprocess
-import sys
-
-import pytest
 
 from tests.conftest import ROOT
 
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
 THREE = ROOT / "examples" / "3_blue-ballpoint.png"
-
-
-@pytest.fixture
-def python(app):
-    """Runs Python with the model that the app has converted already."""
-    model = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
-    environment = {**os.environ, "MODEL_PATH": model, "HF_HOME": str(app.folder / "hf")}
-
-    def run(*arguments) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-
-    return run
 
 
 READ = """
