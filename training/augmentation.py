@@ -40,7 +40,7 @@ def change_strongly(ink: np.ndarray, rng) -> np.ndarray:
     shape = turned_and_slanted(rng.normal(0, 0.09), rng.normal(0, 0.12)) * np.array([stretch, 1])
     ink = warp(ink, shape * 0.55, WORK, rng.uniform(0, 0.9), rng)  # a little smaller than the picture: nothing is cut off
     ink = change_thickness(ink, rng)
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         ink = spoil(ink, rng)
     return jitter(frames.frame(np.clip(ink, 0, 1)), rng)
 
@@ -73,12 +73,14 @@ def change_thickness(ink: np.ndarray, rng) -> np.ndarray:
 
 def spoil(ink: np.ndarray, rng) -> np.ndarray:
     """Do one of what pens, scanners, cameras and neighbours do: few pixels, blur, hard edges, gaps, specks, touching ink, uneven ink."""
-    kind = rng.integers(8)
+    kind = rng.integers(9)
     if kind == 0:
         side = int(rng.integers(14, 28))
         small = cv2.resize(ink, (side, side), interpolation=cv2.INTER_AREA)
+        if rng.random() < 0.5:  # a scan of one bit a pixel
+            small = (small > rng.uniform(0.25, 0.6)).astype(np.float32)
         return cv2.resize(small, (WORK, WORK), interpolation=cv2.INTER_LINEAR)
-    if kind == 1:
+    if kind in (1, 8):
         return np.clip(cv2.GaussianBlur(ink, (0, 0), rng.uniform(0.5, 2.2)) * rng.uniform(1, 1.6), 0, 1)
     if kind == 2:
         return (ink > rng.uniform(0.25, 0.65)).astype(np.float32)

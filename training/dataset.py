@@ -76,8 +76,23 @@ def _draw_part(part: tuple[int, tuple[int, int]]) -> tuple[Split, Split]:
     labels = rng.integers(10, size=count)
     digits = np.stack([_frame_of(hands.draw(str(label), rng), rng) for label in labels])
     names = rng.choice([*hands.NON_DIGITS, *["scribble"] * 12], size=count)
-    others = np.stack([_frame_of(hands.scribble(rng) if name == "scribble" else hands.draw(name, rng), rng) for name in names])
+    others = np.stack([_other(name, rng) for name in names])
     return Split(digits, labels), Split(others, np.full(count, NOT_A_DIGIT))
+
+
+def _other(name: str, rng) -> np.ndarray:
+    while True:
+        frame = _frame_of(hands.scribble(rng) if name == "scribble" else hands.draw(name, rng), rng)
+        if not is_upright_stroke(frame):
+            return frame
+
+
+def is_upright_stroke(frame: np.ndarray) -> bool:
+    """Tell whether the ink is one straight upright stroke, which is a 1 under whatever name it was drawn: uint8 (28, 28)."""
+    y, x = np.nonzero(frame > 90)
+    _, sides, _ = cv2.minAreaRect(np.stack([x, y], 1).astype(np.float32))
+    short, long = sorted(side + 1 for side in sides)
+    return np.ptp(y) >= 15 and long > 2.5 * short and len(x) > 0.6 * short * long
 
 
 def _frame_of(drawing: list[np.ndarray], rng) -> np.ndarray:

@@ -9,7 +9,7 @@ CLASSES = 11  # the ten digits and "not a digit"
 def build(dropout: float = 0.4) -> keras.Model:
     """Return the network that is trained: frames float32 (N, 28, 28, 1), 0 paper .. 1 ink -> logits (N, 11).
 
-    12.4 million multiplies a frame, 206,000 weights.
+    16.5 million multiplies a frame, 438,000 weights.
     """
     frames = keras.Input((28, 28, 1), name="frames")
     x = convolution(frames, 24)
@@ -19,7 +19,10 @@ def build(dropout: float = 0.4) -> keras.Model:
     x = layers.MaxPooling2D()(x)  # (N, 7, 7, 48)
     x = convolution(x, 96)
     x = convolution(x, 96)
-    x = layers.Dropout(dropout)(layers.Flatten()(x))  # (N, 4704)
+    x = layers.MaxPooling2D(padding="same")(x)  # (N, 4, 4, 96)
+    x = convolution(x, 128)
+    x = convolution(x, 128)
+    x = layers.Dropout(dropout)(layers.Flatten()(x))  # (N, 2048)
     return keras.Model(frames, layers.Dense(CLASSES, name="logits")(x))
 
 

@@ -29,7 +29,7 @@ class Mix:
     light: float
 
 
-MIXES = Mix((0, 0.45, 0.3), 0.5), Mix((0.25, 0.25, 0.25), 0.8)
+MIXES = Mix((0, 0.45, 0.3), 0.5), Mix((0.25, 0.3, 0.3), 0.75)
 
 
 class Batches(keras.utils.PyDataset):
@@ -110,7 +110,7 @@ def main() -> None:
     args.add_argument("--out", required=True, type=Path, help="folder for model.keras, settings.json and the run's state")
     args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
     args.add_argument(
-        "--epochs", type=int, default=52, help="epochs, each all of MNIST once and three quarters as much on top (default 52)"
+        "--epochs", type=int, default=28, help="epochs, each all of MNIST once and three quarters as much on top (default 28)"
     )
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")

@@ -60,3 +60,11 @@ def test_a_gap_inside_a_digit_costs_more_the_wider_it_is():
 def test_an_overlap_between_two_digits_costs():
     runs = layout.runs(boxes((0, 0, 60, 100), (20, 0, 80, 100)))
     assert {(r.start, r.stop): r.cost > 0 for r in runs} == {(0, 1): False, (1, 2): True, (0, 2): False}
+
+
+def test_strokes_that_together_are_wider_than_a_digit_cost_and_a_wide_stroke_alone_does_not():
+    narrow, wide = ([run.cost for run in layout.runs(boxes((0, 0, 50, 100), (right - 50, 0, right, 100)))] for right in (80, 120))
+    assert narrow[1] == 0
+    assert wide[1] > 1
+    (alone,) = layout.runs(boxes((0, 0, 200, 100)))
+    assert alone.cost == 0

@@ -55,6 +55,17 @@ def test_the_same_seed_gives_the_same_drawings_however_many_processes_draw():
     assert set(one[1].labels) == {reader.NOT_A_DIGIT}
 
 
+def test_a_bare_upright_stroke_is_never_drawn_as_something_that_is_no_digit():
+    def frame(*points):
+        return np.uint8(255 * frames.frame(strokes.ink([np.array(points, float)])))
+
+    assert dataset.is_upright_stroke(frame((0, 0), (5, 100)))
+    assert not dataset.is_upright_stroke(frame((0, 0), (100, 5)))
+    assert not dataset.is_upright_stroke(frame((40, 0), (0, 50), (40, 100)))
+    _, others = dataset.drawn(1000, seed=7, jobs=1)
+    assert not any(map(dataset.is_upright_stroke, others.frames))
+
+
 @pytest.mark.parametrize("light", [0, 1])
 def test_an_augmented_frame_is_a_frame_and_another_one_each_time(light):
     rng = np.random.default_rng(0)
