@@ -70,7 +70,7 @@ def main() -> None:
         theme=parts.theme(),
         css_paths=parts.CSS,
         head=parts.head(),
-        footer_links=[],
+        footer_links=["api"],  # hidden by page.css; the foot has a button for it
         run_history=False,  # it would keep every drawing in the visitor's browser
         mcp_server=find_spec("mcp") is not None,  # agents have their tools where gradio[mcp] is installed, as on Spaces
         ssr_mode=False,  # Node would stand in front and pass only Gradio's own paths on

@@ -34,6 +34,8 @@ find("#code").hidden = !space;
 find("#duplicate").href = `${HUB}/spaces/${space}?duplicate=true`;
 find("#duplicate").hidden = !space;
 
+find("#api").addEventListener("click", () => document.querySelector("footer .show-api").click()); // Gradio's own view
+
 // Which model answers, from the first health report on, and after every reading.
 let served = null;
 document.addEventListener("served", ({ detail: model }) => {

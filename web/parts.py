@@ -87,7 +87,7 @@ def foot() -> gr.HTML:
                     <h3 data-say="about"></h3><dl></dl>
                     <a id="card" target="_blank" data-say="card"></a>
                     <a id="code" target="_blank" data-say="code"></a>
-                    <a href="?view=api" target="_blank" data-say="api"></a>
+                    <button id="api" type="button" data-say="api"></button>
                 </div>
             </div>
         </details>""",
@@ -97,7 +97,7 @@ def foot() -> gr.HTML:
 
 def head() -> str:
     """Return what launch() puts into the page's head: the words. Gradio's own translation speaks only languages that it brings along."""
-    return f"<script>const sentences = {json.dumps(WORDS)};\n{(HERE / 'words.js').read_text(encoding='utf-8')}</script>"
+    return f"<script>const sentences = {json.dumps(WORDS, ensure_ascii=False)};\n{(HERE / 'words.js').read_text(encoding='utf-8')}</script>"
 
 
 def part(name: str, template: str, *scripts: str) -> gr.HTML:
