@@ -21,6 +21,7 @@ except (SettingsError, ModelUnavailable) as error:
 import gradio as gr  # noqa: E402
 
 from web import parts, routes, zero_gpu  # noqa: E402
+from web.cleaning import keep_clean  # noqa: E402
 from web.endpoints import add_endpoints  # noqa: E402
 
 english = parts.WORDS["en"]  # foot.js puts the visitor's words in its place
@@ -84,6 +85,7 @@ def main() -> None:
         },
         prevent_thread_lock=True,
     )
+    threading.Thread(target=keep_clean, args=(stop,), daemon=True).start()
     stop.wait()
     page.close()
     source.stop()

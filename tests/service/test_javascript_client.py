@@ -1,14 +1,12 @@
 """The Space API of the real app, called with the real JavaScript client."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
 
 from tests.conftest import ROOT
 
-CLIENT = "@gradio/client@2.7.0"
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
 SCRIPT = """
 import { readFileSync } from "node:fs";
@@ -30,15 +28,9 @@ process.exit(0);
 
 
 @pytest.fixture(scope="module")
-def answers(app, tmp_path_factory) -> dict:
+def answers(app, javascript_client) -> dict:
     """What the client answers to each call of the script."""
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is missing: apt-get install npm")
-    folder = tmp_path_factory.mktemp("client")
-    installed = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--prefix", folder, CLIENT], capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"the npm registry cannot be reached: {installed.stderr}")
+    folder = javascript_client.parent
     (folder / "ask.mjs").write_text(SCRIPT)
     asked = subprocess.run(["node", folder / "ask.mjs", app.url, SEVEN], cwd=folder, capture_output=True, text=True, timeout=120)
     assert asked.returncode == 0, asked.stderr
