@@ -51,7 +51,7 @@ def add_endpoints(source: ModelSource, settings: Settings) -> None:
             strokes: a list of strokes, each a list of points [x, y] or [x, y, seconds], y growing downward, at any scale.
         """
         try:
-            return label(read(source.model(), pieces_of_strokes(parse(strokes, settings.max_points))))
+            return label(read(source.model(), pieces_of_strokes(parse(strokes, settings.max_points, settings.max_strokes))))
         except PROBLEMS as problem:
             raise gr.Error(str(problem), print_exception=False) from None
 

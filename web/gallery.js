@@ -1,11 +1,11 @@
 // Pictures from elsewhere on the page: the gallery's, dropped and pasted ones go to the Upload tab as if they were chosen there.
 // Runs once, as js_on_load of the gr.HTML #gallery, with its `element`.
-async function bring(file) {
+async function bring(...brought) {
   document.querySelector("#upload-tab-button").click();
   let input; // Gradio makes a tab's content when it is first opened
   while (!(input = document.querySelector("#upload [data-ready] input"))) await new Promise(requestAnimationFrame);
   const files = new DataTransfer();
-  files.items.add(file);
+  for (const file of brought) files.items.add(file);
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }
@@ -16,10 +16,10 @@ element.addEventListener("click", async (event) => {
   const data = await (await fetch(picture.src)).blob();
   bring(new File([data], picture.alt, { type: data.type }));
 });
-document.addEventListener("paste", (event) => event.clipboardData.files.length && bring(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => event.clipboardData.files.length && bring(...event.clipboardData.files));
 for (const name of ["dragover", "drop"])
   document.addEventListener(name, (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault(); // or the browser would leave the page for the file
-    if (name === "drop") bring(event.dataTransfer.files[0]);
+    if (name === "drop") bring(...event.dataTransfer.files);
   });

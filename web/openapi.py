@@ -35,7 +35,8 @@ def predict(settings: Settings) -> dict:
         "description": (
             "A picture goes as a form's file or as the body itself: PNG, JPEG, WebP, GIF, BMP, AVIF or HEIC, dark or light ink. "
             f"At most {settings.max_file_bytes / 1e6:g} MB and {settings.max_pixels / 1e6:g} megapixels a picture, "
-            f"{settings.max_files:,} pictures and {settings.max_call_bytes / 1e6:g} MB a call, {settings.max_points:,} points a drawing."
+            f"{settings.max_files:,} pictures and {settings.max_call_bytes / 1e6:g} MB a call, "
+            f"{settings.max_strokes:,} strokes and {settings.max_points:,} points a drawing."
         ),
         "requestBody": {
             "required": True,
@@ -110,7 +111,7 @@ def schemas(settings: Settings) -> dict:
                 "strokes": {
                     "type": "array",
                     "items": {"type": "array", "items": point},
-                    "description": f"Pen strokes at any scale, at most {settings.max_points:,} points.",
+                    "description": f"At any scale, at most {settings.max_strokes:,} strokes and {settings.max_points:,} points.",
                 }
             },
         },

@@ -33,12 +33,20 @@ def upload() -> gr.HTML:
     return part(
         "upload",
         """<label>
-            <input type="file" accept="image/*,.heic,.heif" data-name="choose">
+            <input type="file" multiple accept="image/*,.heic,.heif" data-name="choose">
             <span class="invite"><span data-say="choose"></span><small data-say="or_drop"></small></span>
             <img alt=""><svg aria-hidden="true"></svg>
         </label>
-        <button type="button" data-say="photo"></button>""",
+        <button type="button" class="camera" data-say="photo"></button>
+        <div class="several" hidden>
+            <table>
+                <thead><tr><th data-say="picture"></th><th data-say="answer"></th><th data-say="certainty"></th></tr></thead>
+                <tbody></tbody>
+            </table>
+            <button type="button" class="csv" data-say="csv"></button>
+        </div>""",
         "boxes.js",
+        "several.js",
         "upload.js",
     )
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -22,14 +20,12 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
+from web.limits import RETRY_AFTER
 from web.openapi import description
 from web.page import for_page
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MODEL_WAIT = 20  # seconds a request waits for the first model
-RETRY_AFTER = 5  # seconds, told to those who came before it
-POINT_BYTES = 80  # of JSON, more than a point of three full-length numbers takes
-FORM_BYTES = 512  # of boundary and headers around each file of a form
 
 # Opens a picture or a drawing: returns its pieces, and what they stand on, for web/page.py.
 Opener = Callable[[], tuple[list[Piece], object]]
@@ -45,7 +41,8 @@ class Refused(Exception):
 
 def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
     """Return the routes for launch(app_kwargs=...). Readings run in a few threads of their own, so that the event loop stays free."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="reading")
+    pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="reading")
+    waiting = 0
 
     async def predict(request: Request) -> Response:
         """Answer one image or a drawing with its Reading, several images with a list, in order. `?page=1` adds what only the page shows."""
@@ -67,7 +64,14 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
             raise Refused(415, 'Send a form with a file named "image", a picture by itself as image/..., or JSON {"strokes": ...}.')
         model = await first_model(source)
         work = partial(one, *openers, told=told) if len(openers) == 1 else partial(each, openers)
-        return JSONResponse(await asyncio.wrap_future(pool.submit(work, model)))
+        nonlocal waiting
+        if waiting >= settings.max_waiting:
+            raise Refused(503, "Too many are asking at once. Try again in a few seconds.", {"Retry-After": str(RETRY_AFTER)})
+        waiting += 1
+        try:
+            return JSONResponse(await asyncio.wrap_future(pool.submit(work, model)))
+        finally:
+            waiting -= 1
 
     def picture(data: bytes) -> Opener:
         """Return what opens a picture file."""
@@ -90,7 +94,7 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
                 raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
             if not isinstance(value, dict) or "strokes" not in value:
                 raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
-            return pieces_of_strokes(parse(value["strokes"], settings.max_points)), value.get("sheet")
+            return pieces_of_strokes(parse(value["strokes"], settings.max_points, settings.max_strokes)), value.get("sheet")
 
         return opened
 
@@ -159,6 +163,9 @@ def exception_handlers() -> dict:
     async def unavailable(request: Request, error: ModelUnavailable) -> Response:
         return answer(503, str(error), {"Retry-After": str(RETRY_AFTER)})
 
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return answer(500, "Something went wrong here, and is in the log. Try again, or send the picture in another form.")
+
     async def http(request: Request, error: HTTPException) -> Response:
         path = request.url.path
         if "/gradio_api/" in path:  # Gradio's clients know FastAPI's shape
@@ -175,60 +182,5 @@ def exception_handlers() -> dict:
         UnreadableStrokes: unreadable,
         ModelUnavailable: unavailable,
         HTTPException: http,
+        Exception: unexpected,
     }
-
-
-def middleware(settings: Settings) -> list[Middleware]:
-    """Return the middleware for launch(app_kwargs=...)."""
-    return [Middleware(BodyLimit, settings=settings)]
-
-
-class BodyLimit:
-    """Answers 413 to a request, Gradio's own included, whose body is larger than its kind may be; nothing of it is kept beyond that."""
-
-    def __init__(self, app, settings: Settings):
-        self.app = app
-        self.json_limit = settings.max_points * POINT_BYTES
-        self.form_limit = settings.max_call_bytes + settings.max_files * FORM_BYTES
-        self.limit = settings.max_file_bytes
-
-    async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        kind = headers.get("content-type", "").lower()
-        limit = self.form_limit if kind.startswith("multipart/") else self.limit if kind.startswith("image/") else self.json_limit
-        received = 0
-
-        async def limited():
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise TooLarge
-            return message
-
-        try:
-            declared = headers.get("content-length", "0")
-            if declared.isdigit() and int(declared) > limit:
-                raise TooLarge
-            await self.app(scope, limited, send)
-        except TooLarge:
-            await read_out(receive, 4 * limit)
-            answer = JSONResponse({"error": f"The request is larger than {limit / 1e6:.0f} MB. Send less at once."}, 413)
-            await answer(scope, receive, send)
-        except ClientDisconnect:
-            pass  # nobody is there to answer
-
-
-class TooLarge(Exception):
-    """A body went over its limit."""
-
-
-async def read_out(receive: Callable, most: int) -> None:
-    """Throw the rest of a body away, up to `most` bytes: many clients listen only when they have sent all."""
-    while most > 0:
-        message = await receive()
-        most -= len(message.get("body", b""))
-        if not message.get("more_body"):
-            break

@@ -1,4 +1,4 @@
-// The picture: chosen here or brought by gallery.js, shown with what was found on it. Runs once,
+// The picture: chosen here or brought by gallery.js, shown with what was found on it; of several, see several.js. Runs once,
 // as js_on_load of the gr.HTML #upload, with its `element`; speaks to #answer as pad.js does.
 const input = element.querySelector("input");
 const image = element.querySelector("img");
@@ -31,7 +31,12 @@ function show(address) {
   image.src = address;
 }
 
-function open(chosen) {
+function open(files) {
+  several(files.length > 1 ? files : [], pick);
+  pick(files[0] ?? null);
+}
+
+function pick(chosen) {
   file = chosen;
   unseen = false;
   input.value = ""; // so that the same file can be chosen again
@@ -47,11 +52,11 @@ image.addEventListener("error", () => {
   unseen = true;
   read();
 });
-input.addEventListener("change", () => input.files.length && open(input.files[0]));
-element.querySelector("button").addEventListener("click", () => {
+input.addEventListener("change", () => input.files.length && open([...input.files]));
+element.querySelector(".camera").addEventListener("click", () => {
   input.setAttribute("capture", "environment"); // a phone then opens its camera, and no list of files
   input.click();
   input.removeAttribute("capture");
 });
-document.addEventListener("clear", () => inSight() && open(null));
+document.addEventListener("clear", () => inSight() && open([]));
 document.addEventListener("read", () => inSight() && read());

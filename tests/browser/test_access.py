@@ -52,6 +52,9 @@ def test_axe_finds_nothing_serious(browser, app, axe, seven, screen, colours):
         page.locator("#upload input").set_input_files(ROOT / "examples" / "3_blue-ballpoint.png")
         expect(page.locator("#answer .words")).to_have_text("3")
         assert serious(page) == []
+        page.locator("#upload input").set_input_files(sorted((ROOT / "examples").glob("*.png")))
+        expect(page.locator("#upload td[data-text]").last).to_be_visible()
+        assert serious(page) == []
 
 
 def test_axe_would_find_something(laptop, axe):
