@@ -66,6 +66,16 @@ def test_a_bare_upright_stroke_is_never_drawn_as_something_that_is_no_digit():
     assert not any(map(dataset.is_upright_stroke, others.frames))
 
 
+def test_every_epoch_has_as_many_batches():
+    split = dataset.Split(np.zeros((4000, 28, 28), np.uint8), np.zeros(4000, int))
+    batches = train.Batches(split, split, split, seed=0, model=None, epochs=10)
+    lengths = []
+    for epoch in range(10):
+        batches.shuffle(epoch)
+        lengths.append(len(batches))
+    assert set(lengths) == {27}
+
+
 @pytest.mark.parametrize("light", [0, 1])
 def test_an_augmented_frame_is_a_frame_and_another_one_each_time(light):
     rng = np.random.default_rng(0)
