@@ -20,7 +20,7 @@ except (SettingsError, ModelUnavailable) as error:
 
 import gradio as gr  # noqa: E402
 
-from web import parts, routes, zero_gpu  # noqa: E402
+from web import limits, parts, routes, zero_gpu  # noqa: E402
 from web.cleaning import keep_clean  # noqa: E402
 from web.endpoints import add_endpoints  # noqa: E402
 
@@ -64,7 +64,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    page.queue(max_size=256)
+    page.queue(max_size=settings.max_waiting)
     page.launch(
         server_port=settings.port,
         show_error=settings.debug,
@@ -80,7 +80,7 @@ def main() -> None:
         state_session_capacity=100,  # Gradio keeps the inputs of this many sessions' calls in memory
         app_kwargs={
             "routes": routes.routes(source, settings),
-            "middleware": routes.middleware(settings),
+            "middleware": limits.middleware(settings),
             "exception_handlers": routes.exception_handlers(),
         },
         prevent_thread_lock=True,

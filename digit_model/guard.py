@@ -1,4 +1,4 @@
-"""What a picture file may cost to open beyond its pixels: a few megabytes can ask for minutes, or for all memory. image.py opens files with it.
+"""What a picture file may cost to open beyond its pixels: small ones can ask for minutes, or for all memory. image.py calls it.
 
 Each limit is far above what cameras and programs write; tests/attack/pictures.py has a file that goes over it.
 """
@@ -55,7 +55,7 @@ def _markers(data: bytes):
 
 
 class SmallExif(Image.Exif):
-    """Notes of a camera that are not read where they are large: each of 65,535 entries may stand for the same megabytes, copied for each."""
+    """Notes of a camera, not read where they are large: 65,535 entries may all point at the same megabytes, and each gets a copy."""
 
     def load(self, data: bytes) -> None:
         super().load(data if len(data) <= MOST_EXIF else b"")

@@ -44,7 +44,7 @@ def pieces(what: Readable) -> list[Piece]:
         return pieces_of_image(picture(what))
     if isinstance(what, list):
         strokes = [stroke.tolist() if isinstance(stroke, np.ndarray) else stroke for stroke in what]
-        return pieces_of_strokes(parse(strokes, Settings.max_points))
+        return pieces_of_strokes(parse(strokes, Settings.max_points, Settings.max_strokes))
     raise TypeError(f"A path, a PIL image, an array or a list of strokes can be read; this is a {type(what).__name__}.")
 
 

@@ -35,6 +35,10 @@ class Settings:
     max_files: int = 1_000  # of one call
     max_call_bytes: int = 150_000_000
     max_points: int = 100_000  # of one drawing
+    max_strokes: int = 300  # of one drawing
+    max_held_bytes: int = 500_000_000  # of all requests together that are being received or answered
+    max_waiting: int = 256  # readings that wait for a thread; Gradio's own queue is as long
+    threads: int = os.cpu_count() or 2  # that read
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -13,7 +13,7 @@ class UnreadableStrokes(ValueError):
     """What was sent is no list of strokes; the message says what to send instead."""
 
 
-def parse(value, max_points: int) -> list[np.ndarray]:
+def parse(value, max_points: int, max_strokes: int) -> list[np.ndarray]:
     """Return the strokes of a JSON value as float32 (P, 2) arrays, y down; strokes without a point are dropped.
 
     value: a list of strokes, each a list of [x, y] or [x, y, seconds]. Raises UnreadableStrokes.
@@ -21,6 +21,8 @@ def parse(value, max_points: int) -> list[np.ndarray]:
     shape = "strokes must be a list of strokes, each a list of points [x, y] or [x, y, seconds]"
     if not isinstance(value, list) or not all(isinstance(stroke, list) for stroke in value):
         raise UnreadableStrokes(f"{shape}.")
+    if len(value) > max_strokes:  # what may be one digit is looked for among all neighbours
+        raise UnreadableStrokes(f"The drawing has more than {max_strokes:,} strokes; send fewer, or send a picture.")
     if sum(map(len, value)) > max_points:
         raise UnreadableStrokes(f"The drawing has more than {max_points:,} points; send fewer, or send a picture.")
     strokes = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,6 +25,7 @@ from web.limits import RETRY_AFTER
 from web.openapi import description
 from web.page import for_page
 
+LOG = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MODEL_WAIT = 20  # seconds a request waits for the first model
 
@@ -164,6 +166,7 @@ def exception_handlers() -> dict:
         return answer(503, str(error), {"Retry-After": str(RETRY_AFTER)})
 
     async def unexpected(request: Request, error: Exception) -> Response:
+        LOG.error("%s %s", request.method, request.url.path, exc_info=error)
         return answer(500, "Something went wrong here, and is in the log. Try again, or send the picture in another form.")
 
     async def http(request: Request, error: HTTPException) -> Response:

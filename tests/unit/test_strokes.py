@@ -9,12 +9,12 @@ LIMIT = 1000
 
 
 def test_points_may_carry_their_time():
-    (stroke,) = strokes.parse([[[1, 2, 0.5], [3, 4, 0.6]]], LIMIT)
+    (stroke,) = strokes.parse([[[1, 2, 0.5], [3, 4, 0.6]]], LIMIT, LIMIT)
     assert stroke.tolist() == [[1, 2], [3, 4]]
 
 
 def test_strokes_without_a_point_are_dropped():
-    assert strokes.parse([[], []], LIMIT) == []
+    assert strokes.parse([[], []], LIMIT, LIMIT) == []
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,17 @@ def test_strokes_without_a_point_are_dropped():
 )
 def test_what_is_no_list_of_strokes_is_refused_with_a_sentence(value):
     with pytest.raises(strokes.UnreadableStrokes, match="list of points"):
-        strokes.parse(value, LIMIT)
+        strokes.parse(value, LIMIT, LIMIT)
 
 
 def test_too_many_points_are_refused_with_the_limit():
     with pytest.raises(strokes.UnreadableStrokes, match="1,000"):
-        strokes.parse([[[0, 0]] * (LIMIT + 1)], LIMIT)
+        strokes.parse([[[0, 0]] * (LIMIT + 1)], LIMIT, LIMIT)
+
+
+def test_too_many_strokes_are_refused_with_the_limit():
+    with pytest.raises(strokes.UnreadableStrokes, match="1,000 strokes"):
+        strokes.parse([[]] * (LIMIT + 1), LIMIT, LIMIT)
 
 
 def test_the_line_is_as_thick_whatever_the_scale_of_the_drawing():
