@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,7 +24,7 @@ from digit_model.model_file import replace_file
 from digit_model.model_source import ModelUnavailable
 from digit_model.reader import Model, read_each
 from digit_model.settings import SettingsError
-from digit_model.sources import Source, SourceError, find
+from digit_model.sources import Source, SourceError, find, pyarrow
 
 CHUNK = 100  # pictures: what is lost at most when it is ended, and what a worker of Ray gets at a time
 COLUMNS = ("path", "text", "verdict", "confidence", "probabilities", "error", "model_revision")
@@ -56,6 +57,8 @@ def bulk(source: str, out: Path, ray: str | None = None, workers: int | None = N
         raise BulkError(f"--out {out}: give it one of the endings {', '.join(ENDINGS)}.")
     if out.exists():
         raise BulkError(f"{out} is there already. Delete it, or give another --out.")
+    if out.suffix == ".parquet":
+        pyarrow("parquet")  # found missing now, not at the end
     pictures = find(source)
     model = local.model()
     chunks = {n: pictures.paths[start : start + CHUNK] for n, start in enumerate(range(0, len(pictures.paths), CHUNK))}
@@ -78,12 +81,10 @@ def engine(model: Model, pictures: Source, chunks: dict[int, list[str]], ray: st
         for number, paths in chunks.items():
             yield number, read_chunk(model, pictures, paths)
         return
-    try:
-        import ray as _  # noqa: F401
+    if not find_spec("ray"):
+        raise BulkError("--ray needs Ray: pip install -r requirements-bulk.txt.")
+    from digit_model import on_ray
 
-        from digit_model import on_ray
-    except ImportError:
-        raise BulkError("--ray needs Ray: pip install -r requirements-bulk.txt.") from None
     yield from on_ray.run(model, pictures, chunks, ray, workers)
 
 

@@ -36,7 +36,6 @@ def run(model: Model, source: Source, chunks: dict[int, list[str]], address: str
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.init(address=address, include_dashboard=False if address == "local" else None, logging_level=logging.ERROR, log_to_driver=False)
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False  # bulk.py has one
@@ -44,6 +43,7 @@ def run(model: Model, source: Source, chunks: dict[int, list[str]], address: str
         content = {"converted": model.path.read_bytes(), "info": model.info, "source": Source([], source.base, source.archive)}
         work = ray.data.from_items([{"number": n, "paths": paths} for n, paths in chunks.items()], override_num_blocks=len(chunks))
         done = work.map(Worker, fn_constructor_kwargs=content, compute=ray.data.ActorPoolStrategy(size=count))
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         for chunk in done.iter_rows():
             yield int(chunk["number"]), chunk["lines"]
     finally:

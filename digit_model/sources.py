@@ -8,7 +8,9 @@ import glob
 import zipfile
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from PIL import Image
 
@@ -32,13 +34,18 @@ class Source:
 
     def fetch(self, path: str) -> bytes:
         """Return the content of one picture. Raises OSError."""
-        if self.archive:
-            return _archive(self.archive).read(path)
-        if is_remote(path):
-            system, inside = _remote(path)
-            with system.open_input_stream(inside) as file:
-                return file.read()
-        return Path(self.base, path).read_bytes()
+        try:
+            if self.archive:
+                return _archive(self.archive).read(path)
+            if is_remote(path):
+                system, inside = _remote(path)
+                with system.open_input_stream(inside) as file:
+                    return file.read()
+            return Path(self.base, path).read_bytes()
+        except OSError:
+            raise
+        except Exception as error:  # a member of a zip, or a store in the cloud, can fail in all kinds of ways
+            raise OSError(str(error)) from error
 
 
 def find(source: str) -> Source:
@@ -79,7 +86,7 @@ def _listed(path: Path) -> list[str]:
             if "path" not in (rows.fieldnames or []):
                 raise SourceError(f"{path} has no column path; its columns are {', '.join(rows.fieldnames or ['none'])}.")
             return [row["path"] for row in rows if row["path"]]
-    parquet = _pyarrow("parquet")
+    parquet = pyarrow("parquet")
     names = parquet.read_schema(path).names
     if "path" not in names:
         raise SourceError(f"{path} has no column path; its columns are {', '.join(names)}.")
@@ -88,7 +95,7 @@ def _listed(path: Path) -> list[str]:
 
 def _remote_pictures(uri: str) -> list[str]:
     """Return the pictures of a folder in cloud storage (s3://, gs://, hdfs://, file://), or the one picture that the address names."""
-    fs = _pyarrow("fs")
+    fs = pyarrow("fs")
     system, inside = fs.FileSystem.from_uri(uri)
     if system.get_file_info(inside).is_file:
         return [uri]
@@ -107,7 +114,7 @@ def _remote(uri: str) -> tuple:
 
 @cache
 def _file_system(uri: str) -> tuple:
-    system, root = _pyarrow("fs").FileSystem.from_uri(uri)
+    system, root = pyarrow("fs").FileSystem.from_uri(uri)
     return system, root.rstrip("/") + "/"
 
 
@@ -119,9 +126,9 @@ def _archive(path: str) -> zipfile.ZipFile:
         raise SourceError(f"{path} is no whole zip file.") from None
 
 
-def _pyarrow(part: str):
+def pyarrow(part: str) -> ModuleType:
     """Return a part of pyarrow, which is optional. Raises SourceError."""
     try:
-        return getattr(__import__(f"pyarrow.{part}"), part)
+        return import_module(f"pyarrow.{part}")
     except ImportError:
         raise SourceError("Parquet and cloud paths need pyarrow: pip install -r requirements-bulk.txt.") from None

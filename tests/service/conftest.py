@@ -23,7 +23,7 @@ def python(app):
 
     def run(*arguments) -> subprocess.CompletedProcess:
         with start_python(app, *arguments) as process:
-            out, errors = process.communicate(timeout=240)
+            out, errors = process.communicate(timeout=800)
         return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     return run

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.bulk import family
 from digit_model import bulk, hands, strokes
 from tests.service.conftest import start_python
 
@@ -20,11 +22,11 @@ COLUMNS = ["path", "text", "verdict", "confidence", "probabilities", "error", "m
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory) -> Path:
-    """A folder of five chunks of pictures, with a blank one and a bad one among them."""
+    """A folder of three chunks of pictures, with a blank one and a bad one among them."""
     folder = tmp_path_factory.mktemp("scans")
     drawings, labels = hands.self_test_digits()
     pictures = [cv2.imencode(".png", (255 - 255 * np.pad(strokes.ink(drawing), 40)).astype(np.uint8))[1].tobytes() for drawing in drawings]
-    for i in range(5 * bulk.CHUNK - 30):
+    for i in range(3 * bulk.CHUNK - 30):
         (folder / f"{i:04}-{labels[i % len(labels)]}.png").write_bytes(pictures[i % len(pictures)])
     (folder / "0000-blank.png").write_bytes(cv2.imencode(".png", np.full((60, 60), 255, np.uint8))[1].tobytes())
     (folder / "0001-bad.png").write_bytes(b"no picture")
@@ -36,7 +38,7 @@ def in_one_go(app, scans, tmp_path_factory) -> bytes:
     """The table of all scans, as JSON lines, without Ray and without a stop."""
     out = tmp_path_factory.mktemp("table") / "table.jsonl"
     with start_python(app, *command(scans, out)) as process:
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=800)
     assert process.returncode == 0, said
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     return out.read_bytes()
@@ -58,6 +60,7 @@ def finished_parts(out: Path) -> list[Path]:
     return list(out.with_name(f"{out.name}.parts").glob("*/*.jsonl"))
 
 
+@pytest.mark.timeout(900)
 def test_every_picture_is_a_row_in_order_and_a_bad_one_stops_nothing(in_one_go, scans):
     rows = [json.loads(line) for line in in_one_go.splitlines()]
     assert [row["path"] for row in rows] == sorted(str(path) for path in scans.iterdir())
@@ -90,6 +93,7 @@ def test_other_kinds_of_tables_hold_the_same_rows(python, scans, in_one_go, tmp_
     assert repr(rows).replace("nan", "None").replace("'text': ''", "'text': None") == repr(expected).replace("'text': ''", "'text': None")
 
 
+@pytest.mark.timeout(900)
 def test_ended_and_started_again_it_goes_on_where_it_stopped(app, python, scans, in_one_go, tmp_path):
     out = tmp_path / "table.jsonl"
     with start_python(app, *command(scans, out)) as process:
@@ -107,15 +111,25 @@ def test_ended_and_started_again_it_goes_on_where_it_stopped(app, python, scans,
     assert out.read_bytes() == in_one_go
 
 
+@pytest.mark.timeout(900)
 def test_on_ray_with_two_workers_the_rows_are_the_same_and_a_killed_worker_loses_nothing(app, scans, in_one_go, tmp_path):
     out = tmp_path / "table.jsonl"
     with start_python(app, *command(scans, out, "--ray", "local", "--workers", "2")) as process:
         until(lambda: finished_parts(out), process)
-        os.kill(until(lambda: [pid for pid in descendants(process.pid) if "MapWorker" in command_line(pid)], process)[0], signal.SIGKILL)
-        assert len(finished_parts(out)) < 5
-        _, said = process.communicate(timeout=240)
+        os.kill(until(lambda: [pid for pid in family(process.pid) if "MapWorker" in command_line(pid)], process)[0], signal.SIGKILL)
+        assert len(finished_parts(out)) < 3
+        _, said = process.communicate(timeout=800)
     assert process.returncode == 0, said
     assert out.read_bytes() == in_one_go
+
+
+def test_without_pyarrow_and_ray_a_line_says_what_to_install(monkeypatch, tmp_path):
+    for module in ("pyarrow.parquet", "ray"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SystemExit, match=r"Parquet and cloud paths need pyarrow: pip install -r requirements-bulk.txt"):
+        bulk.main(["examples", "--out", str(tmp_path / "table.parquet")])
+    with pytest.raises(bulk.BulkError, match=r"--ray needs Ray: pip install -r requirements-bulk.txt"):
+        list(bulk.engine(None, None, {0: []}, "local", None))
 
 
 @pytest.mark.parametrize(
@@ -132,21 +146,6 @@ def test_what_cannot_be_done_ends_with_one_line(tmp_path, monkeypatch, arguments
     with pytest.raises(SystemExit, match=said) as ended:
         bulk.main(arguments)
     assert "\n" not in str(ended.value)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes that a process started, and those that they started."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue  # it has just ended
-    found, new = set(), {pid}
-    while new:
-        found |= new
-        new = {child for child, parent in parents.items() if parent in new} - found
-    return sorted(found - {pid})
 
 
 def command_line(pid: int) -> str:

@@ -89,6 +89,19 @@ def test_where_nothing_can_be_read_a_sentence_says_what_to_give(tmp_path, name, 
         find(str(tmp_path / name))
 
 
+def test_whatever_is_wrong_with_one_picture_is_an_oserror(folder):
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.writestr("a.png", b"content")
+    data = bytearray((folder / "all.zip").read_bytes())
+    data[data.index(b"content")] ^= 1
+    (folder / "all.zip").write_bytes(data)
+    (folder / "list.csv").write_text("path\nnonsense://a.png\n")
+    for source, said in (("all.zip", "CRC"), ("list.csv", "nonsense")):
+        found = find(str(folder / source))
+        with pytest.raises(OSError, match=said):
+            found.fetch(found.paths[0])
+
+
 def test_a_missing_picture_is_found_out_when_it_is_fetched(folder):
     (folder / "list.csv").write_text("path\ngone.png\n")
     found = find(str(folder / "list.csv"))
