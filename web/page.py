@@ -29,7 +29,8 @@ def for_page(asked: Container[str], model: Model, reading: dict, chosen: list[Pi
             page["preview"] = preview(sheet)
     if chosen:
         written_on = corrections.photographed if isinstance(sheet, Image.Image) else corrections.drawn_on
-        page["made"] = corrections.made(chosen, written_on(sheet, chosen))
+        paper = written_on(sheet, chosen)  # None for strokes without a pad
+        page["made"] = corrections.made(chosen, paper) if paper else []
     if "heat" in asked:
         signs = [NOT_A_DIGIT if digit["digit"] == "?" else int(digit["digit"]) for digit in reading["digits"]]
         page["heat"] = [encoded(saliency.occlusion(model, piece.frame, sign)) for piece, sign in zip(chosen[:HEATED], signs, strict=False)]
