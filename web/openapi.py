@@ -64,6 +64,7 @@ def predict(settings: Settings) -> dict:
                 {"anyOf": [ref("Reading"), {"type": "array", "items": {"anyOf": [ref("Reading"), ref("Error")]}}]},
             ),
             "400": refusal("No form, or JSON, of the right shape."),
+            "408": refusal("The body came too slowly."),
             "413": refusal("Too much at once."),
             "415": refusal("A kind of content that is not taken here."),
             "422": refusal("No picture or drawing that can be read."),
@@ -195,4 +196,4 @@ def refusal(words: str) -> dict:
 
 def later() -> dict:
     header = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-    return refusal("There is no model yet.") | {"headers": header}
+    return refusal("There is no model yet, or all is busy.") | {"headers": header}
