@@ -114,6 +114,28 @@ def test_undo_takes_the_last_stroke_back(laptop, seven):
     expect_nothing(laptop)
 
 
+def test_the_pen_has_a_width_and_lines_drawn_before_keep_theirs(page, seven):
+    covered = """() => {
+        const canvas = document.querySelector("#pad canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((v, i) => i % 4 === 3 && v > 128).length;
+    }"""
+    lines = {}
+    for key in ("Home", "End"):  # the thinnest and the broadest pen, by keyboard
+        page.locator("#pen input").focus()
+        page.keyboard.press(key)
+        draw(page, seven, size=0.5)
+        expect_answer(page, "7")
+        lines[key] = page.evaluate(covered)
+        page.locator("#clear").click()
+    assert lines["End"] > 4 * lines["Home"]
+    draw(page, seven, size=0.5)
+    page.locator("#pen input").focus()
+    page.keyboard.press("Home")
+    draw(page, [[[30, 30], [31, 31]]], size=0.5)
+    assert page.evaluate(covered) >= lines["End"]
+
+
 def test_predict_on_an_empty_pad_shows_nothing(laptop):
     laptop.locator("#predict").click()
     laptop.wait_for_timeout(300)
