@@ -41,9 +41,20 @@ def main() -> None:
         reply = requests.post(predict, files=[("image", (path.name, path.read_bytes(), "image/png")) for path in paths], timeout=600)
         reply.raise_for_status()
 
-    for door, call in {"gradio_client": by_client, "plain HTTP": by_http}.items():
+    def by_client_uploaded_together(paths: list[Path]) -> None:
+        sent = requests.post(
+            f"{args.url}/gradio_api/upload", files=[("files", (path.name, path.read_bytes())) for path in paths], timeout=600
+        )
+        client.predict([{"path": path} for path in sent.json()], api_name="/predict_batch")
+
+    doors = {
+        "gradio_client": (by_client, by_client),
+        "gradio_client, the many uploaded together": (by_client, by_client_uploaded_together),
+        "plain HTTP": (by_http, by_http),
+    }
+    for door, (call, call_many) in doors.items():
         alone = median(seconds(call, [path]) for path in itertools.islice(itertools.cycle(EXAMPLES), ALONE))
-        together = seconds(call, paths) / len(paths)
+        together = seconds(call_many, paths) / len(paths)
         print(
             f"{door}: one image alone {alone * 1e3:.1f} ms, in one call of {len(paths):,} {together * 1e3:.1f} ms: 1/{alone / together:.1f}"
         )
