@@ -47,3 +47,27 @@ def test_the_line_that_a_spaces_build_runs_can_be_resolved(python, tmp_path):
         pytest.skip("the package index cannot be reached")
     assert resolved.returncode == 0, resolved.stderr
     assert f"pydantic=={pinned('pydantic')}" in resolved.stdout
+
+
+def test_the_lock_has_a_hash_for_everything_and_is_up_to_date(tmp_path):
+    """The command that makes it stands in its head."""
+    lock = ROOT / "requirements-dev.lock"
+    old = lock.read_text(encoding="utf-8")
+    assert all("--hash=sha256:" in block for block in re.split(r"\n(?=[a-z])", old)[1:])
+    new = tmp_path / lock.name
+    new.write_text(old, encoding="utf-8")  # what it pins already stays
+    options = re.search(r"uv pip compile (.+) requirements-dev.txt -o", old)[1].split()
+    made = subprocess.run(
+        [find_uv_bin(), "pip", "compile", "--quiet", *options, "requirements-dev.txt", "--output-file", new],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    if "error sending request" in made.stderr.lower():
+        pytest.skip("the package index cannot be reached")
+    assert made.returncode == 0, made.stderr
+    assert packages(new.read_text(encoding="utf-8")) == packages(old)
+
+
+def packages(lock: str) -> list[str]:
+    return re.findall(r"^[a-z].*==.*(?= \\$)", lock, re.M)
