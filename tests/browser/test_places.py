@@ -1,5 +1,6 @@
 """The page in other places: behind a sub-path, inside another page's frame, on a slow network."""
 
+import itertools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -71,6 +72,33 @@ def test_it_works_inside_a_frame(browser, proxy, seven):
     page.mouse.up()
     expect(frame.locator("#answer .words")).to_have_text("7")
     context.close()
+
+
+def test_with_a_delay_of_150_ms_the_answer_follows_the_pen_in_order(browser, app, seven):
+    for page in visit(browser, app.url, **LAPTOP):
+        log = []  # how many points were sent, and 0 for each answer
+        asked = lambda request: "/predict?" in request.url  # noqa: E731
+        points = lambda request: sum(map(len, request.post_data_json["strokes"]))  # noqa: E731
+        page.on("request", lambda request: log.append(points(request)) if asked(request) else None)  # noqa: B023
+        page.on("requestfinished", lambda request: log.append(0) if asked(request) else None)  # noqa: B023
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.send(
+            "Network.emulateNetworkConditions", {"offline": False, "latency": 150, "downloadThroughput": -1, "uploadThroughput": -1}
+        )
+        [stroke] = on_pad(page, seven)
+        page.mouse.move(*stroke[0])
+        page.mouse.down()
+        for point in stroke[1:]:
+            with page.expect_response("**/predict?*"):  # the pen is still down
+                page.mouse.move(*point, steps=4)
+        page.mouse.up()
+        expect(page.locator("#answer .words")).to_have_text("7")
+        page.wait_for_function("!document.querySelector('#pad [data-down]')")
+        sent = [points for points in log if points]
+        assert len(sent) >= 5
+        assert sent == sorted(sent)
+        assert all(0 in pair for pair in itertools.pairwise(log))  # one at a time, so none can overtake another
 
 
 def test_with_a_delay_of_150_ms_the_last_answer_is_that_of_the_whole_drawing(browser, app, seven):
