@@ -89,7 +89,7 @@ class BodyLimit:
                 raise too_large(limit)
             await self.app(scope, limited, send)
         except Stopped as stopped:
-            if stopped.status != 408:
+            if stopped.status != 408 and not complete:
                 await read_out(receive, 4 * limit)
             headers = {"Retry-After": str(RETRY_AFTER)} if stopped.status == 503 else {"Connection": "close"}
             await JSONResponse({"error": str(stopped)}, stopped.status, headers)(scope, receive, send)
