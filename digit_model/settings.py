@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Settings:
         if environ is None:
             # Into the environment, so that the Hub client sees HF_TOKEN, HF_HOME and its other variables too.
             load_dotenv(Path(".env"))
+            # Gradio's temporary files in a folder of our own: forgotten ones are deleted there (web/cleaning.py).
+            os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "handwritten-digits"))
             environ = os.environ
         env = {name: value.strip() for name, value in environ.items() if value.strip()}
         path = env.get("MODEL_PATH")
