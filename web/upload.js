@@ -28,6 +28,7 @@ function found(reading) {
 
 function show(address) {
   URL.revokeObjectURL(image.src);
+  element.toggleAttribute("data-shown", false);
   image.src = address;
 }
 
@@ -43,10 +44,10 @@ function pick(chosen) {
   show(file ? URL.createObjectURL(file) : "");
   image.alt = file?.name ?? "";
   outline(boxes, []);
-  element.toggleAttribute("data-chosen", file !== null);
   read();
 }
 
+image.addEventListener("load", () => element.toggleAttribute("data-shown", true));
 image.addEventListener("error", () => {
   if (unseen || !image.getAttribute("src")) return;
   unseen = true;

@@ -180,10 +180,15 @@ def test_the_pad_shows_where_each_digit_was_seen_when_the_pen_is_up(page, seven)
     expect(page.locator("#pad rect")).to_have_count(0)
 
 
-def test_a_file_that_is_no_picture_is_answered_in_words(laptop):
-    laptop.get_by_role("tab", name="Upload").click()
-    laptop.locator("#upload input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
-    expect(laptop.locator("#answer .detail")).to_contain_text("picture")
+def test_a_file_that_is_no_picture_is_answered_in_words_that_can_be_read_to_the_end(page):
+    page.get_by_role("tab", name="Upload").click()
+    page.locator("#upload input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.locator("#answer .detail")).to_contain_text("picture")
+    expect(page.locator("#upload img")).not_to_be_visible()  # the browser's sign of a broken one
+    assert page.evaluate("""() => {
+        const [sentence, bars] = ["#answer .detail", "#label"].map((part) => document.querySelector(part).getBoundingClientRect());
+        return sentence.bottom <= bars.top;
+    }""")
 
 
 def test_a_blank_picture_is_answered_with_an_invitation(laptop, tmp_path):
