@@ -3,22 +3,24 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-WIDE = 0.75  # of the ink's height: narrower ink is one digit
+WIDE, LONG = 0.75, 8.0  # of the ink's height: narrower ink is one digit, and wider ink no row of them
 APART = 0.06  # of the ink's height: a seam costs least of all that are as near to it halfway down
-ENTER, ALONG, ASIDE = 0.25, 0.15, 0.3  # what a seam pays: for each line it crosses, in heights; for a pixel of ink; for a step to the side
+ENTER, ALONG, ASIDE = 0.25, 0.08, 0.3  # what a seam pays: for each line it crosses, in heights; for a pixel of ink; for a step to the side
 MOST = 0.6  # of the ink's height, what a seam may cost: two lines crossed, or one followed for a while
+MOST_CUTS = 12  # in ink as wide as high: more are found only in ink that is solid, which is no row of digits
 STEPS = np.array([0, -1, 1])  # of a seam from a row to the next: straight down, from the left, from the right
-CUT_COST, CERTAIN = 3.0, 1.3  # nats that speak against a cut, less for wider ink: nothing where its width is so many heights
+CUT_COST, CERTAIN = 2.0, 1.3  # nats that speak against a cut, less for wider ink: nothing where its width is so many heights
 
 
 def slices(ink: np.ndarray) -> list[np.ndarray]:
-    """Return the ink parted from left to right, each part with the shape of the whole; one part where it is too narrow to be two digits.
+    """Return the ink parted from left to right, each part with the shape of the whole.
 
+    There is one part where the ink is too narrow, too long or too solid to be several digits.
     ink: float32 (H, W), 0 paper .. 1 ink, cropped. The seams between the parts run from the top to the bottom across as few lines as
     they can, found as in Avidan and Shamir, "Seam Carving for Content-Aware Image Resizing", 2007.
     """
     height, width = ink.shape
-    if width < WIDE * height:
+    if not WIDE * height <= width <= LONG * height:
         return [ink]
     middle = height // 2
     above, cost_above = seams(ink[:middle], ENTER * height)
@@ -30,6 +32,8 @@ def slices(ink: np.ndarray) -> list[np.ndarray]:
     for x in np.flatnonzero((cost == least) & (cost <= MOST * height)):
         if min(x, width - x) >= reach and (not chosen or x - chosen[-1] > reach):
             chosen.append(int(x))
+    if len(chosen) * height > MOST_CUTS * width:
+        return [ink]
     columns = np.arange(width)
     parts, left = [], np.zeros((height, 1), bool)
     for x in chosen:

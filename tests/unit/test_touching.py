@@ -40,3 +40,7 @@ def test_a_seam_follows_a_slanted_gap():
     parts = touching.slices(ink)
     left_of_gap = ink * (x < 50 + (40 - y) * 0.4)
     assert any(np.allclose(sum(parts[:k]), left_of_gap) for k in range(1, len(parts)))
+
+
+def test_solid_ink_is_not_parted():
+    assert len(touching.slices(np.ones((80, 560), np.float32))) == 1
