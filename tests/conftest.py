@@ -1,12 +1,14 @@
 """The real app on a free port, started as a visitor's machine starts it: what tests/service and tests/browser ask."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +78,12 @@ def wait_until_served(app: App) -> float:
                 return time.monotonic() - up
         time.sleep(0.1)
     pytest.fail(f"The app did not start:\n{app.log.read_text()}")
+
+
+def finished(coroutine: Coroutine) -> object:
+    """Return what a coroutine gives, run in a thread of its own: this one may have Playwright's event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """The tools of agents, called with the real MCP client."""
 
-import asyncio
 import base64
 
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, finished
 
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
 
@@ -22,7 +21,7 @@ def agent(app):
                 await session.initialize()
                 return await question(session)
 
-        return asyncio.run(asked())
+        return finished(asked())
 
     return ask
 

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from digit_model.reader import Model
 from digit_model.settings import Settings
+from tests.conftest import finished
 from web.limits import BodyLimit
 from web.routes import exception_handlers, routes
 
@@ -45,7 +46,7 @@ def test_who_comes_while_others_hold_the_memory_is_told_to_come_again():
         await asyncio.gather(first, return_exceptions=True)
         return meanwhile, await status_of(app, done)
 
-    assert asyncio.run(story()) == (503, 200)
+    assert finished(story()) == (503, 200)
 
 
 class Slow:

@@ -27,16 +27,17 @@ def small_mnist(tmp_path_factory) -> Path:
     return path
 
 
-def test_training_for_one_epoch_on_2000_images_gives_a_model_that_evaluates(small_mnist, tmp_path):
+def test_training_for_two_epochs_on_2000_images_gives_a_model_that_evaluates(small_mnist, tmp_path):
     def run(*command):
         return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
     out = tmp_path / "run"
-    run("training.train", "--out", str(out), "--data", str(small_mnist), "--limit", "2000", "--epochs", "1")
+    run("training.train", "--out", str(out), "--data", str(small_mnist), "--limit", "2000", "--epochs", "2")
     assert (out / "model.keras").stat().st_size < 4_000_000
     settings = json.loads((out / "settings.json").read_text())
-    assert (settings["epochs"], settings["limit"], settings["seed"]) == (1, 2000, 0)
-    assert settings["history"]["accuracy"][0] > 0.2  # it has learnt something: always "not a digit" gives 0.17
+    assert (settings["epochs"], settings["limit"], settings["seed"]) == (2, 2000, 0)
+    first, second = settings["history"]["loss"]
+    assert second < 0.95 * first  # it learns
 
     import keras
 
