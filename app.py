@@ -87,6 +87,8 @@ def main() -> None:
     )
     threading.Thread(target=keep_clean, args=(stop,), daemon=True).start()
     stop.wait()
+    page.server.should_exit = True
+    page.server.thread.join(15)  # seconds for what is in flight; Gradio's own close waits 5
     page.close()
     source.stop()
 

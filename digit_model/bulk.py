@@ -99,7 +99,8 @@ def row(model: Model, path: str, reading: dict) -> dict:
     """Return a row of the table. model_revision: the model's commit on the Hub, or the sha256 of one that is from no Hub."""
     told = {name: reading.get(name) for name in ("text", "verdict", "confidence", "error")}
     probabilities = [digit["probabilities"] for digit in reading.get("digits", [])]
-    whole = told | {"path": path, "probabilities": probabilities, "model_revision": model.info["revision"] or model.info["sha256"]}
+    whole = told | {"probabilities": probabilities, "model_revision": model.info["revision"] or model.info["sha256"]}
+    whole["path"] = path.encode(errors="backslashreplace").decode()  # a name that is no UTF-8 can be written too
     return {name: whole[name] for name in COLUMNS}
 
 

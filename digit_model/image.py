@@ -78,7 +78,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         raise UnreadableImage("This is no picture that can be read here. Send a PNG, JPEG, WebP, GIF, BMP, AVIF or HEIC file.") from None
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files
         raise UnreadableImage("The picture is damaged. Save it again and send the new file.") from None
-    turned = image.getexif().get(0x0112, 1) >= 5
+    turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # whatever else stands there, even text, turns nothing
     upright.info["full_size"] = (height, width) if turned else (width, height)
     return upright
 

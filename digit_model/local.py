@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,6 +22,9 @@ from digit_model.strokes import parse
 Readable = str | PathLike | Image.Image | np.ndarray | list
 
 
+_LOCK = Lock()  # two threads' first calls start one source
+
+
 @cache
 def _source() -> ModelSource:
     source = ModelSource(replace(Settings.from_env(), model_refresh_seconds=0))
@@ -31,7 +35,9 @@ def _source() -> ModelSource:
 
 def model() -> Model:
     """Return the model of this process, found as the app finds it; the first call takes seconds. Raises ModelUnavailable, SettingsError."""
-    return _source().model(CHILD_SECONDS)
+    with _LOCK:
+        source = _source()
+    return source.model(CHILD_SECONDS)
 
 
 def pieces(what: Readable) -> list[Piece]:
@@ -56,6 +62,8 @@ def pieces_of_file(content: Callable[[], bytes]) -> list[Piece] | UnreadableImag
         return error
     except OSError as error:
         return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
+    except Exception as error:  # what nobody thought of stops no other file
+        return UnreadableImage(f"The picture cannot be read ({type(error).__name__}).")
 
 
 def picture(pixels: np.ndarray) -> Image.Image:

@@ -61,7 +61,7 @@ def running_app(folder: Path, **environment: str) -> Iterator[App]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -83,7 +83,7 @@ def wait_until_served(app: App) -> float:
 def finished(coroutine: Coroutine) -> object:
     """Return what a coroutine gives, run in a thread of its own: this one may have Playwright's event loop."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+        return thread.submit(asyncio.run, asyncio.wait_for(coroutine, 120)).result()
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,9 @@ function named({ source, repo_id, revision }) {
 }
 
 async function tell() {
-  const { metrics, since, ...model } = await (await fetch("model")).json();
+  const reply = await fetch("model").catch(() => null);
+  if (!reply?.ok) return setTimeout(tell, 1000);
+  const { metrics, since, ...model } = await reply.json();
   const { mnist_test: mnist, people } = metrics;
   const rows = [
     ["model", named(model)],

@@ -14,7 +14,7 @@ from digit_model.settings import Settings
 POINT_BYTES = 60  # of JSON, as much as a point of three full-length numbers takes
 FORM_BYTES = 512  # of boundary and headers around each file of a form
 PATIENCE = 20  # seconds a body may take
-SLOWEST = 20_000  # bytes a second that let it take longer
+SLOWEST = 20_000  # bytes a second that let it take longer, though never PATIENCE from now: who was quick may not be silent for long
 RETRY_AFTER = 5  # seconds, told to those who came when all was busy
 
 SECURITY = {
@@ -62,19 +62,19 @@ class BodyLimit:
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         limit = self.limit(headers.get("content-type", "").lower())
-        received, start, complete = 0, time.monotonic(), False
+        received, complete, deadline = 0, False, time.monotonic() + PATIENCE
 
         async def limited():
-            nonlocal received, complete
+            nonlocal received, complete, deadline
             if complete:  # what comes now is the client's leaving, for which there is no hurry
                 return await receive()
             try:
-                left = start + PATIENCE + received / SLOWEST - time.monotonic()
-                message = await asyncio.wait_for(receive(), max(left, 0))
+                message = await asyncio.wait_for(receive(), max(deadline - time.monotonic(), 0.1))
             except TimeoutError:
                 raise Stopped(408, "The request came too slowly. Send it again over a better connection.") from None
             complete = not message.get("more_body")
             size = len(message.get("body", b""))
+            deadline = min(deadline + size / SLOWEST, time.monotonic() + PATIENCE)
             received += size
             self.held += size
             if received > limit:

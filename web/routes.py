@@ -51,12 +51,15 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
         told = partial(for_page, request.query_params) if "page" in request.query_params else as_it_is
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            async with request.form(max_files=settings.max_files + 1) as form:
-                images = [await file.read() for file in form.getlist("image") if isinstance(file, UploadFile)]
+            try:
+                async with request.form(max_files=settings.max_files) as form:
+                    images = [await file.read() for file in form.getlist("image") if isinstance(file, UploadFile)]
+            except HTTPException as error:  # of Starlette's parser
+                if "Too many files" not in str(error.detail):
+                    raise
+                raise Refused(413, f"More than {settings.max_files:,} files in one call. Send them in several calls.") from None
             if not images:
                 raise Refused(400, 'The form has no file named "image". Send the picture under that name.')
-            if len(images) > settings.max_files:
-                raise Refused(413, f"More than {settings.max_files:,} files in one call. Send them in several calls.")
             openers = [picture(data) for data in images]
         elif kind == "application/json":
             openers = [drawing(await request.body())]

@@ -195,6 +195,8 @@ def phone_film() -> bytes:
     return encoded(drawn(), "JPEG") + b"\xff\xda" * 1000
 
 
+TEXT_FOR_ORIENTATION = b"Exif\0\0II*\0" + struct.pack("<IHHHI4sI", 8, 1, 0x0112, 2, 2, b"6\0\0\0", 0)
+
 READ = {
     "dark on light": lambda: encoded(drawn()),
     "white on black": lambda: encoded(ImageOps.invert(drawn())),
@@ -212,6 +214,7 @@ READ = {
     "CMYK": lambda: encoded(drawn().convert("CMYK"), "JPEG"),
     "progressive JPEG": lambda: encoded(drawn(), "JPEG", progressive=True),
     **{f"{kind}, orientation {o}": lambda kind=kind, o=o: turned(o, kind) for kind in ("JPEG", "PNG") for o in range(1, 9)},
+    "an orientation that is text": lambda: encoded(drawn(), "JPEG", exif=TEXT_FOR_ORIENTATION),
     "WebP": lambda: encoded(drawn(), "WEBP"),
     "WebP without loss": lambda: encoded(drawn(), "WEBP", lossless=True),
     "BMP": lambda: encoded(drawn(), "BMP"),

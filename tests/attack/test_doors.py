@@ -67,7 +67,7 @@ URLS = [
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_no_address_is_fetched_for_a_stranger(app, url):
+def test_no_address_of_its_own_network_is_fetched_for_a_stranger(app, url):
     for data in ({"path": url}, {"url": url, "path": url, "meta": {"_type": "gradio.FileData"}}, url):
         reply = requests.post(f"{app.url}/gradio_api/run/predict", json={"data": [data]}, timeout=20)
         assert '"label"' not in reply.text
@@ -111,7 +111,7 @@ def test_files_over_the_limits_are_not_kept(app):
     many = requests.post(f"{app.url}/gradio_api/upload", files=[("files", (f"{n}.png", b"7")) for n in range(1001)], timeout=60)
     assert large.status_code in (400, 413)
     assert many.status_code in (400, 413)
-    assert {path for path in app.folder.rglob("*") if path.is_file()} == before
+    assert {path for path in app.folder.rglob("*") if path.is_file()} <= before
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/examples/7_light-on-dark.png", "/nothing", "/config", "/gradio_api/info"])

@@ -35,7 +35,7 @@ def test_fifty_predictions_leave_nothing_on_the_disk_and_nothing_in_the_browser(
             (await indexedDB.databases()).map((base) => base.name), await caches.keys(),
         ]""")
         assert kept == [[], [], "", [], []]
-    assert kept_by(app) == before
+    assert kept_by(app) <= before
 
 
 def test_the_page_says_so_in_one_sentence(page):

@@ -135,7 +135,7 @@ def test_nothing_sent_stays_on_the_disk(predict, app, seven):
     before = set(app.folder.rglob("*"))
     assert predict(files=[image(png((3000, 3000)) + bytes(5_000_000))]).status_code == 200
     assert predict(json={"strokes": seven}).status_code == 200
-    assert set(app.folder.rglob("*")) == before
+    assert set(app.folder.rglob("*")) <= before
 
 
 def test_the_app_answers_others_while_it_reads_large_pictures(predict, app):

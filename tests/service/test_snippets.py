@@ -53,10 +53,7 @@ def test_a_snippet_runs_as_it_is_written(app, folder, request, language, text):
         return
     if language == "js":
         (folder / "node_modules").symlink_to(request.getfixturevalue("javascript_client"))
-    command = {"python": ["python", "-c"], "bash": ["bash", "-euo", "pipefail", "-c"], "js": ["node", "--input-type=module", "-e"]}[
-        language
-    ]
-    done = subprocess.run([*command, text], cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run([*RUN[language], text], cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert '"error"' not in done.stdout.replace("last_error", "").partition('"openapi"')[0]

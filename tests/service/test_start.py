@@ -29,7 +29,7 @@ def test_sigterm_ends_the_app_cleanly(app, tmp_path):
     model = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
     with running_app(tmp_path, MODEL_PATH=model, HF_HOME=str(app.folder / "hf")) as other:
         other.process.send_signal(signal.SIGTERM)
-        assert other.process.wait(20) == 0
+        assert other.process.wait(60) == 0
         assert "Traceback" not in other.log.read_text()
 
 
