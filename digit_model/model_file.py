@@ -86,8 +86,8 @@ def check(path: Path) -> dict:
             _check_members(archive)
             config = json.loads(archive.read("config.json"))
             weights = archive.read("model.weights.h5")
-    # NotImplementedError is what zipfile raises of a compression or an encryption that it does not know.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, RecursionError, ValueError) as error:
+    # RuntimeError and its kinds: an encryption or a compression that zipfile does not know, JSON nested too deeply.
+    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError) as error:
         raise Refused(f"it is no whole .keras file ({_first_line(error)})") from error
     if not isinstance(config, dict):
         raise Refused("its config.json describes no model")

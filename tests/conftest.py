@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,6 +79,17 @@ def wait_until_served(app: App) -> float:
                 return time.monotonic() - up
         time.sleep(0.1)
     pytest.fail(f"The app did not start:\n{app.log.read_text()}")
+
+
+def from_npm(folder: Path, package: str) -> Path:
+    """Install a package into the folder and return its node_modules; the test is skipped where npm or its registry is missing."""
+    npm = shutil.which("npm")
+    if not npm:
+        pytest.skip("npm is missing: apt-get install npm")
+    installed = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--prefix", folder, package], capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"the npm registry cannot be reached: {installed.stderr}")
+    return folder / "node_modules"
 
 
 def finished(coroutine: Coroutine) -> object:

@@ -1,15 +1,13 @@
 """Everybody can use the page: by keyboard, by screen reader, without motion, in the dark."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LAPTOP, PHONE, draw, visit
-from tests.conftest import ROOT
+from tests.conftest import ROOT, from_npm
 
 AXE = "axe-core@4.14.1"  # the one from npm, run inside the page
 OWN = ["#intro", "#instrument", "#gallery", "#foot"]
@@ -17,14 +15,7 @@ OWN = ["#intro", "#instrument", "#gallery", "#foot"]
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory) -> Path:
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is missing: apt-get install npm")
-    folder = tmp_path_factory.mktemp("axe")
-    installed = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--prefix", folder, AXE], capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"the npm registry cannot be reached: {installed.stderr}")
-    return folder / "node_modules" / "axe-core" / "axe.min.js"
+    return from_npm(tmp_path_factory.mktemp("axe"), AXE) / "axe-core" / "axe.min.js"
 
 
 def serious(page: Page) -> list[str]:

