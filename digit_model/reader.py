@@ -107,26 +107,33 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
         for mark in (marks[i] for i in members):
             first = pieces[-1].stop if pieces else 0
             pieces += [
-                Piece(partial(frames.frame, ink), box, first + start, first + stop, line, cost)
-                for ink, box, start, stop, cost in _partings(mark)
+                Piece(partial(_joined, slices), box, first + start, first + stop, line, cost)
+                for slices, box, start, stop, cost in _partings(mark)
             ]
     return pieces
 
 
 def _partings(mark: image.Mark) -> Iterator[tuple]:
-    """Yield (ink, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
-    slices = touching.slices(mark.ink)
+    """Yield (slices, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
+    slices, costs = touching.slices(mark.ink)
+    costs.append(0.0)  # of the mark's own end
     height = len(mark.ink)
     left, top, *size = frames.box(mark.ink)  # without the rim of paper around it, which the mark's box does not have either
     across, down = np.array(mark.box[2:]) / np.maximum(size, 1)
+    boxes = np.array([frames.box(ink) for ink in slices])
+    boxes[:, 2:] += boxes[:, :2]
+    boxes[boxes[:, 2] == boxes[:, 0]] = [*mark.ink.shape[::-1], 0, 0]  # no ink: takes no part in what follows
     for start in range(len(slices)):
-        ink = np.zeros_like(mark.ink)
         for stop in range(start + 1, len(slices) + 1):
-            ink = ink + slices[stop - 1]
-            x, y, w, h = frames.box(ink)
-            if h and (w <= WIDEST * height or stop - start == len(slices)):
+            (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
+            w, h = right - x, bottom - y
+            if h > 0 and (w <= WIDEST * height or stop - start == len(slices)):
                 box = (mark.box[0] + (x - left) * across, mark.box[1] + (y - top) * down, w * across, h * down)
-                yield ink, box, start, stop, touching.cut_cost(mark.ink) if start else 0.0
+                yield slices[start:stop], box, start, stop, (costs[start] + costs[stop]) / 2  # two pieces share what speaks against a seam
+
+
+def _joined(slices: list[np.ndarray]) -> np.ndarray:
+    return frames.frame(np.sum(slices, 0))
 
 
 def read(model: Model, pieces: list[Piece]) -> dict:
