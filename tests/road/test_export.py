@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ FLOAT = ("model.tflite", "model.onnx")
 INT8 = ("model-int8.tflite", "model-int8.onnx")
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 SNIPPETS = [text for text in FENCE.findall((ROOT / "docs" / "tensorflow.md").read_text(encoding="utf-8")) if any(f in text for f in INT8)]
+
+MNIST_SNIPPETS = FENCE.findall((ROOT / "docs" / "mnist-dataset.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +135,19 @@ def test_the_snippets_of_the_docs_run_with_the_exported_files(exported, tmp_path
     assert done.stdout.startswith("7 ")
 
 
+@pytest.mark.parametrize("snippet", MNIST_SNIPPETS)
+def test_the_snippets_of_the_docs_run_with_mnist(people_data, tmp_path, snippet):
+    for source in (ROOT / "digit_model", ROOT / "training", people_data / "mnist.npz"):
+        (tmp_path / source.name).symlink_to(source)
+    environment = {**os.environ, "MODEL_PATH": str(BUNDLED), "HF_HOME": str(tmp_path / "hf")}
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "99.97%" in done.stdout or " of 10000" in done.stdout
+
+
 def test_there_is_a_snippet_for_each_runtime():
     assert [name for name in INT8 if any(name in text for text in SNIPPETS)] == list(INT8)
+    assert len(MNIST_SNIPPETS) == 2
 
 
 def test_another_model_is_exported_at_its_size_with_its_logits_made_probabilities(tmp_path):
