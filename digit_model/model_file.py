@@ -205,24 +205,11 @@ def convert(path: Path) -> bytes:
     The result maps float32 (N, H, W, 1), 0 paper .. 1 ink, N of any size, to probabilities float32 (N, 10 or 11): grey is repeated for
     three channels, and outputs that are no probabilities are taken as logits.
     """
-    model = open_keras(path)
+    classify = as_probabilities(open_keras(path))
     import tensorflow as tf
 
-    entry = model.inputs[0]
-    _, height, width, *channels = entry.shape
+    _, height, width, _ = classify.input_signature[0].shape
     frames, labels = _self_test_frames(height, width)  # (40, H, W, 1), (40,)
-
-    def raw(x):
-        x = tf.repeat(x, channels[0], axis=-1) if channels else tf.squeeze(x, -1)
-        return tf.cast(model(tf.cast(x, entry.dtype), training=False), tf.float32)
-
-    outputs = raw(frames).numpy()  # (40, 10 or 11)
-    probable = (outputs >= 0).all() and (abs(outputs.sum(1) - 1) <= 1e-3).all()
-
-    @tf.function(input_signature=[tf.TensorSpec((None, height, width, 1), tf.float32)])
-    def classify(x):
-        return raw(x) if probable else tf.nn.softmax(raw(x))
-
     try:
         # Not given the model as its second argument, the converter freezes the weights. Given it, all outputs were NaN (TensorFlow 2.21).
         converted = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()]).convert()
@@ -235,6 +222,28 @@ def convert(path: Path) -> bytes:
     if right < SELF_TEST:
         raise Refused(f"it reads {right:.0%} of the digits of the self-test; at least {SELF_TEST:.0%} is needed")
     return converted
+
+
+def as_probabilities(model):
+    """Return a Keras model as the tf.function that convert() converts: float32 (N, H, W, 1) -> probabilities (N, 10 or 11)."""
+    import tensorflow as tf
+
+    entry = model.inputs[0]
+    _, height, width, *channels = entry.shape
+
+    def raw(x):
+        if channels != [1]:
+            x = tf.repeat(x, channels[0], axis=-1) if channels else tf.squeeze(x, -1)
+        return tf.cast(model(tf.cast(x, entry.dtype), training=False), tf.float32)
+
+    outputs = raw(_self_test_frames(height, width)[0]).numpy()  # (40, 10 or 11)
+    probable = (outputs >= 0).all() and (abs(outputs.sum(1) - 1) <= 1e-3).all()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, height, width, 1), tf.float32, name="frames")])
+    def classify(x):
+        return raw(x) if probable else tf.nn.softmax(raw(x))
+
+    return classify
 
 
 def run(converted: bytes, frames: np.ndarray) -> np.ndarray:
