@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 ADDRESS = "http://127.0.0.1:7860"  # the app's own, in the snippets
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w+)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```(\w+)\n(.*?)^```$", re.M | re.S)
 RUN = {"python": ["python", "-c"], "bash": ["bash", "-euo", "pipefail", "-c"], "js": ["node", "--input-type=module", "-e"]}
 SNIPPETS = [
     pytest.param(language, text, id=f"{page.stem} {number} {language}")
