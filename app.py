@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from importlib.util import find_spec
@@ -61,12 +62,15 @@ def main() -> None:
         source.imports_done()
     except ModelUnavailable as error:
         sys.exit(str(error))
+    listen_or_end()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     page.queue(max_size=settings.max_waiting)
     page.launch(
+        server_name=settings.server_name,
         server_port=settings.port,
+        root_path=settings.root_path,
         show_error=settings.debug,
         theme=parts.theme(),
         css_paths=parts.CSS,
@@ -91,6 +95,18 @@ def main() -> None:
     page.server.thread.join(15)  # seconds for what is in flight; Gradio's own close waits 5
     page.close()
     source.stop()
+
+
+def listen_or_end() -> None:
+    """End the start with one line where nothing can listen at the address: Gradio's error is long and names no cause."""
+    try:
+        socket.create_server((settings.server_name, settings.port)).close()
+    except OSError as error:
+        why = error.strerror.partition(" (while")[0]
+        sys.exit(
+            f"GRADIO_PORT={settings.port} at GRADIO_SERVER_NAME={settings.server_name}: {why}; "
+            "set a port that nothing else uses, and an address of this machine."
+        )
 
 
 if __name__ == "__main__":
