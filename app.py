@@ -11,8 +11,24 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.settings import Settings, SettingsError
 
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def listen_or_end(settings: Settings) -> None:
+    """End the start with one line where nothing can listen at the address: Gradio's error is long and names no cause."""
+    try:
+        socket.create_server((settings.server_name, settings.port)).close()
+    except OSError as error:
+        why = error.strerror.partition(" (while")[0]
+        sys.exit(
+            f"GRADIO_PORT={settings.port} at GRADIO_SERVER_NAME={settings.server_name}: {why}; "
+            "set a port that nothing else uses, and an address of this machine."
+        )
+
+
 try:
     settings = Settings.from_env()
+    if __name__ == "__main__":
+        listen_or_end(settings)
     logging.getLogger("digit_model").setLevel(logging.DEBUG if settings.debug else logging.INFO)
     source = ModelSource(settings)
     source.start()  # the model is fetched and opened beside the import of Gradio, which takes seconds
@@ -62,7 +78,6 @@ def main() -> None:
         source.imports_done()
     except ModelUnavailable as error:
         sys.exit(str(error))
-    listen_or_end()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -95,18 +110,6 @@ def main() -> None:
     page.server.thread.join(15)  # seconds for what is in flight; Gradio's own close waits 5
     page.close()
     source.stop()
-
-
-def listen_or_end() -> None:
-    """End the start with one line where nothing can listen at the address: Gradio's error is long and names no cause."""
-    try:
-        socket.create_server((settings.server_name, settings.port)).close()
-    except OSError as error:
-        why = error.strerror.partition(" (while")[0]
-        sys.exit(
-            f"GRADIO_PORT={settings.port} at GRADIO_SERVER_NAME={settings.server_name}: {why}; "
-            "set a port that nothing else uses, and an address of this machine."
-        )
 
 
 if __name__ == "__main__":
