@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from importlib.util import find_spec
@@ -10,8 +11,24 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.settings import Settings, SettingsError
 
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def listen_or_end(settings: Settings) -> None:
+    """End the start with one line where nothing can listen at the address: Gradio's error is long and names no cause."""
+    try:
+        socket.create_server((settings.server_name, settings.port)).close()
+    except OSError as error:
+        why = error.strerror.partition(" (while")[0]
+        sys.exit(
+            f"GRADIO_PORT={settings.port} at GRADIO_SERVER_NAME={settings.server_name}: {why}; "
+            "set a port that nothing else uses, and an address of this machine."
+        )
+
+
 try:
     settings = Settings.from_env()
+    if __name__ == "__main__":
+        listen_or_end(settings)
     logging.getLogger("digit_model").setLevel(logging.DEBUG if settings.debug else logging.INFO)
     source = ModelSource(settings)
     source.start()  # the model is fetched and opened beside the import of Gradio, which takes seconds
@@ -66,7 +83,9 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     page.queue(max_size=settings.max_waiting)
     page.launch(
+        server_name=settings.server_name,
         server_port=settings.port,
+        root_path=settings.root_path,
         show_error=settings.debug,
         theme=parts.theme(),
         css_paths=parts.CSS,

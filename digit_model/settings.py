@@ -11,9 +11,12 @@ from dotenv import load_dotenv
 
 DEFAULT_REPO_ID = "NhanPhamThanh-IT/handwritten-digits"
 DEFAULT_PORT = 7860  # Gradio's and Spaces' own
+LOOPBACK = "127.0.0.1"
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
+_ADDRESS = re.compile(r"[A-Za-z0-9][\w.-]*")
+_ROOT_PATH = re.compile(r"((https?://[\w.:-]+)?(/[\w.~-]+)+)?")
 
 
 class SettingsError(ValueError):
@@ -29,6 +32,8 @@ class Settings:
     model_revision: str = "main"  # a branch or tag is followed, a full commit hash is not
     model_refresh_seconds: int = 600  # 0 = ask the Hub only at the start
     port: int = DEFAULT_PORT
+    server_name: str = LOOPBACK  # the address that is listened on; 0.0.0.0 = all of this machine's
+    root_path: str = ""  # the sub-path under which a proxy shows the app
     debug: bool = False
     hf_home: Path = Path.home() / ".cache" / "huggingface"  # the Hub client's own folder; the last good model is kept in it
     max_file_bytes: int = 25_000_000
@@ -50,6 +55,9 @@ class Settings:
         if environ is None:
             # Into the environment, so that the Hub client sees HF_TOKEN, HF_HOME and its other variables too.
             load_dotenv(Path(".env"))
+            for name in ("HF_HOME", "GRADIO_TEMP_DIR"):  # the Hub client and Gradio would take an empty one for the working folder
+                if not os.environ.get(name, "set").strip():
+                    del os.environ[name]
             # Gradio's temporary files in a folder of our own: forgotten ones are deleted there (web/cleaning.py).
             os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "handwritten-digits"))
             environ = os.environ
@@ -62,6 +70,10 @@ class Settings:
             model_revision=_matching(env, "MODEL_REVISION", cls.model_revision, _REVISION, "a branch, a tag or a commit hash"),
             model_refresh_seconds=_number(env, "MODEL_REFRESH_SECONDS", cls.model_refresh_seconds, 0, 7 * 24 * 3600),
             port=_number(env, "GRADIO_PORT" if "GRADIO_PORT" in env else "GRADIO_SERVER_PORT", cls.port, 1, 65535),
+            server_name=_matching(
+                env, "GRADIO_SERVER_NAME", cls.server_name, _ADDRESS, "an IPv4 address or name of this machine, or 0.0.0.0 for all"
+            ),
+            root_path=_matching(env, "GRADIO_ROOT_PATH", cls.root_path, _ROOT_PATH, "a path like /digits, or an address that ends in one"),
             debug=_yes_or_no(env, "DEBUG", cls.debug),
             hf_home=_absolute(cache),
         )

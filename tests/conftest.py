@@ -46,7 +46,6 @@ def free_port() -> int:
 def running_app(folder: Path, **environment: str) -> Iterator[App]:
     """Start app.py with these variables, yield it as soon as it serves a model, and end it."""
     port = free_port()
-    log = folder / "app.log"
     environment = {
         **os.environ,
         "GRADIO_PORT": str(port),
@@ -54,8 +53,16 @@ def running_app(folder: Path, **environment: str) -> Iterator[App]:
         "TMPDIR": str(folder),
         **environment,
     }
+    with running([sys.executable, "app.py"], ROOT, environment, port, folder) as app:
+        yield app
+
+
+@contextmanager
+def running(command: list[str], where: Path, environment: dict[str, str], port: int, folder: Path) -> Iterator[App]:
+    """Start the app by a command, its log in the folder, yield it as soon as it serves a model on the port, and end it."""
+    log = folder / "app.log"
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=where, env=environment, stdout=out, stderr=subprocess.STDOUT)
     app = App(f"http://127.0.0.1:{port}", process, folder, log)
     try:
         yield replace(app, delay=wait_until_served(app))

@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from digit_model.image import UnreadableImage, open_image
@@ -112,12 +112,18 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
     async def openapi(request: Request) -> Response:
         return JSONResponse(description(settings))
 
+    gallery = StaticFiles(directory=EXAMPLES)
+
+    async def example(request: Request) -> Response:
+        # A Mount would look for the whole path behind a proxy that strips a sub-path which the app knows (GRADIO_ROOT_PATH).
+        return await gallery.get_response(request.path_params["name"], request.scope)
+
     return [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
         Route("/model", model),
         Route("/openapi.json", openapi),
-        Mount("/examples", StaticFiles(directory=EXAMPLES)),
+        Route("/examples/{name}", example),
     ]
 
 

@@ -25,6 +25,16 @@ def test_a_wrong_setting_ends_the_start_with_one_clear_line():
         assert value in ended.stderr
 
 
+def test_a_port_that_is_taken_ends_the_start_with_one_clear_line(app):
+    port = app.url.rpartition(":")[2]
+    ended = start_and_end(GRADIO_PORT=port)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"GRADIO_PORT={port} at GRADIO_SERVER_NAME=127.0.0.1: Address already in use; "
+        "set a port that nothing else uses, and an address of this machine.\n"
+    )
+
+
 def test_sigterm_ends_the_app_cleanly(app, tmp_path):
     model = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
     with running_app(tmp_path, MODEL_PATH=model, HF_HOME=str(app.folder / "hf")) as other:

@@ -1,11 +1,16 @@
 """What the settings make of the environment."""
 
 import os
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from digit_model.settings import DEFAULT_REPO_ID, Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_nothing_need_be_set():
@@ -16,6 +21,8 @@ def test_nothing_need_be_set():
     assert settings.model_revision == "main"
     assert settings.model_refresh_seconds == 600
     assert settings.port == 7860
+    assert settings.server_name == "127.0.0.1"
+    assert settings.root_path == ""
     assert settings.debug is False
     assert settings.hf_home == Path.home() / ".cache" / "huggingface"
 
@@ -32,6 +39,8 @@ def test_each_variable_sets_its_setting(tmp_path):
             "MODEL_REVISION": "v2.1",
             "MODEL_REFRESH_SECONDS": "0",
             "GRADIO_PORT": "8001",
+            "GRADIO_SERVER_NAME": "192.168.1.7",
+            "GRADIO_ROOT_PATH": "/tools/digits",
             "DEBUG": "true",
             "HF_HOME": str(tmp_path),
         }
@@ -41,6 +50,8 @@ def test_each_variable_sets_its_setting(tmp_path):
     assert settings.model_revision == "v2.1"
     assert settings.model_refresh_seconds == 0
     assert settings.port == 8001
+    assert settings.server_name == "192.168.1.7"
+    assert settings.root_path == "/tools/digits"
     assert settings.debug is True
     assert settings.hf_home == tmp_path
 
@@ -76,6 +87,10 @@ def test_paths_become_absolute(monkeypatch, tmp_path):
         ("MODEL_REFRESH_SECONDS", "1.5", "a whole number from 0 to 604800"),
         ("GRADIO_PORT", "70000", "a whole number from 1 to 65535"),
         ("GRADIO_SERVER_PORT", "http", "a whole number from 1 to 65535"),
+        ("GRADIO_SERVER_NAME", "http://0.0.0.0", "an IPv4 address or name of this machine, or 0.0.0.0 for all"),
+        ("GRADIO_SERVER_NAME", "::1", "an IPv4 address or name of this machine, or 0.0.0.0 for all"),
+        ("GRADIO_ROOT_PATH", "digits", "a path like /digits, or an address that ends in one"),
+        ("GRADIO_ROOT_PATH", "/digits/", "a path like /digits, or an address that ends in one"),
         ("DEBUG", "maybe", "1 or 0"),
     ],
 )
@@ -97,6 +112,43 @@ def test_a_dotenv_file_is_read_but_never_overrules_the_environment(monkeypatch, 
     settings = Settings.from_env()
     assert settings.port == 8001
     assert settings.model_revision == "v2"
+
+
+def test_what_is_empty_is_not_set_for_the_hub_client_and_gradio_either(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("HF_HOME=\nGRADIO_TEMP_DIR=\n")
+    for name in ("HF_HOME", "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    assert Settings.from_env().hf_home == Settings().hf_home
+    assert "HF_HOME" not in os.environ
+    assert Path(os.environ["GRADIO_TEMP_DIR"]).is_absolute()
+
+
+EXAMPLE = dotenv_values(ROOT / ".env.example")
+READ = set(re.findall(r'"([A-Z][A-Z_]{3,})"', (ROOT / "digit_model" / "settings.py").read_text(encoding="utf-8")))
+
+
+def test_the_example_of_a_dotenv_file_names_every_setting_and_changes_nothing():
+    others = {"GRADIO_SERVER_PORT", "XDG_CACHE_HOME", "GRADIO_TEMP_DIR"}  # of Gradio and of the system, heeded as well
+    assert set(EXAMPLE) == READ - others | {"HF_TOKEN"}
+    assert Settings.from_env(EXAMPLE) == Settings()
+    assert EXAMPLE["HF_TOKEN"] == ""
+
+
+def test_the_readme_tells_every_setting_and_its_default():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \|\s*`?([^|`]*?)`?\s*\|", section, re.M))
+    assert set(told) == set(EXAMPLE)
+    assert all(told[name] == value for name, value in EXAMPLE.items())
+
+
+def test_the_docs_tell_every_limit_and_its_default():
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").partition("## Limits")[2]
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.M))
+    limits = {field.name: field.default for field in fields(Settings) if field.name.startswith("max_")}
+    assert told.pop("threads") == "one for each processor"
+    assert told == {name: f"{value:,}" for name, value in limits.items()}
 
 
 def test_the_token_of_a_dotenv_file_reaches_the_hub_client(monkeypatch, tmp_path):
