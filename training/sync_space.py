@@ -20,7 +20,7 @@ NEEDED = (
     "digit_model",
     "web",
     "examples",
-    "docs/page.png",
+    "docs",
 )  # by the app, or its README
 EXAMPLE = ROOT / "examples" / "7_light-on-dark.png"  # the label first in its name
 BROKEN = (SpaceStage.BUILD_ERROR, SpaceStage.RUNTIME_ERROR, SpaceStage.CONFIG_ERROR, SpaceStage.NO_APP_FILE, SpaceStage.PAUSED)
