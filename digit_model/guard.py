@@ -23,7 +23,7 @@ MOST_COEFFICIENTS = 100_000_000  # of two bytes, that a JPEG of several scans ho
 MOST_HERE = 4_000_000  # pixels, or 16 million coefficients, that are opened in this process; of four bytes, with a copy or three
 MOST_MEMORY = 290_000_000  # bytes of a process that opens a picture; 16 megapixels of WebP take 280
 MOST_SECONDS = 3  # of a processor, that it takes; 12 megapixels of a phone take half of one
-MOST_WAITING = 20  # seconds until it is ended on a machine that is busy with others
+MOST_WAITING = 60  # seconds until it is ended whatever it does: on a machine that is busy with others three seconds of a processor may last
 MOST_EXIF = 65_536  # bytes, the most that JPEG has room for at one place
 
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in a JPEG; neither filling, nor an escaped byte, nor a restart
