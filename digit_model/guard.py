@@ -92,8 +92,9 @@ def opened_apart(data: bytes, kind: str, side: int) -> Image.Image:
     """
     with _PLACES:
         try:
+            # In a session of its own: Ctrl+C at a terminal lets what is in flight be answered.
             command = [sys.executable, "-I", __file__, kind, str(side)]
-            done = subprocess.run(command, input=data, capture_output=True, timeout=MOST_WAITING)  # noqa: S603 our own command
+            done = subprocess.run(command, input=data, capture_output=True, timeout=MOST_WAITING, start_new_session=True)  # noqa: S603 our own command
         except subprocess.TimeoutExpired:
             raise OSError("takes too long") from None
     told, _, pixels = done.stdout.partition(b"\n")
