@@ -8,9 +8,11 @@ import json
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -35,7 +37,7 @@ def main() -> None:
 
 
 def attacks(app: App) -> str:
-    """Return how long the slowest hostile input took, and by how much the app's memory grew at most meanwhile."""
+    """Return how long the slowest hostile input took, and by how much the memory of the app and its children grew at most meanwhile."""
     inputs = [
         (name, make(), "image/png") for table in (pictures.READ, pictures.NOTHING, pictures.REFUSED) for name, make in table.items()
     ] + [
@@ -43,14 +45,15 @@ def attacks(app: App) -> str:
         for table in (drawings.READ, drawings.ANSWERED, drawings.REFUSED)
         for name, strokes in table.items()
     ]
-    rest = memory(app, "VmRSS")
+    rest = memory(app.process.pid, "VmRSS")
     taken, peaks = [], []
     for name, body, kind in inputs:
         forget_peak(app)
         began = time.perf_counter()
-        reply = requests.post(f"{app.url}/predict", data=body, headers={"Content-Type": kind}, timeout=300)
+        with children(app) as others:
+            reply = requests.post(f"{app.url}/predict", data=body, headers={"Content-Type": kind}, timeout=300)
         taken.append((time.perf_counter() - began, name))
-        peaks.append((memory(app, "VmHWM") - rest, name))
+        peaks.append((memory(app.process.pid, "VmHWM") - rest + max(others.values(), default=0), name))
         if reply.status_code >= 500:
             raise SystemExit(f"{name}: {reply.status_code} {reply.text}")
     return "{}: all answered, the slowest in {:.2f} s ({}), memory at most {:.0f} MB above rest ({})".format(
@@ -84,9 +87,32 @@ def session(app: App, number: int) -> None:
         raise SystemExit(f"session {number}: {stream}")
 
 
-def memory(app: App, kind: str) -> float:
-    """Return the app's resident memory in MB: VmRSS now, VmHWM at most since forget_peak."""
-    return int(re.search(rf"{kind}:\s+(\d+)", Path(f"/proc/{app.process.pid}/status").read_text())[1]) / 1000
+def memory(process: int, kind: str) -> float:
+    """Return a process's resident memory in MB: VmRSS now, VmHWM at most since forget_peak. 0 for one that has ended."""
+    found = re.search(rf"{kind}:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1000 if found else 0
+
+
+@contextmanager
+def children(app: App) -> Iterator[dict[int, float]]:
+    """Collect, while it is open, the most memory that each child of the app has had: it opens large pictures in such, one at a time."""
+    most, stop = {}, threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.005):
+            for process in Path(f"/proc/{app.process.pid}/task").glob("*/children"):
+                with suppress(OSError):
+                    most.update(
+                        {int(child): memory(int(child), "VmHWM") or most.get(int(child), 0) for child in process.read_text().split()}
+                    )
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield most
+    finally:
+        stop.set()
+        thread.join()
 
 
 def forget_peak(app: App) -> None:

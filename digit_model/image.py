@@ -48,7 +48,7 @@ class Mark:
 
 
 def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Return the first frame of a picture file, upright, of any mode; a large JPEG reduced, its full size in `info["full_size"]`.
+    """Return the first frame of a picture file, upright, of any mode; a large one reduced, its full size in `info["full_size"]`.
 
     Raises UnreadableImage; a size over the limits is refused before anything is decoded.
     """
@@ -61,11 +61,14 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
             raise Image.DecompressionBombError
         if width * height > REDUCED_PIXELS and image.format not in ("JPEG", "MPO"):
             raise UnreadableImage(f"A {image.format} picture may have 16 megapixels. Make it smaller, or send it as JPEG.")
-        if guard.takes_too_many_passes(image, data):
+        where = guard.where(image, data)
+        if where is guard.Where.NOWHERE:
             raise UnreadableImage('This JPEG takes too many passes to open. Save it again without "progressive", and send the new file.')
         if image.format == "PNG":  # decoding alone passes over wrong checksums
             image.verify()
             image = Image.open(guard.FewReads(data), formats=FORMATS)
+        if where is guard.Where.APART:
+            return guard.opened_apart(data, image.format, LARGEST_SIDE)
         shrink = LARGEST_SIDE / max(width, height)
         image.draft(None, (int(width * shrink), int(height * shrink)))  # for JPEG only: the smallest size not below this
         image.load()

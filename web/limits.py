@@ -63,6 +63,13 @@ class BodyLimit:
         headers = Headers(scope=scope)
         limit = self.limit(headers.get("content-type", "").lower())
         received, complete, deadline = 0, False, time.monotonic() + PATIENCE
+        stopped: Stopped | None = None
+        started = False  # whether the app answers already
+
+        def stop(status: int, sentence: str) -> Stopped:
+            nonlocal stopped
+            stopped = Stopped(status, sentence)
+            return stopped
 
         async def limited():
             nonlocal received, complete, deadline
@@ -71,32 +78,41 @@ class BodyLimit:
             try:
                 message = await asyncio.wait_for(receive(), max(deadline - time.monotonic(), 0.1))
             except TimeoutError:
-                raise Stopped(408, "The request came too slowly. Send it again over a better connection.") from None
+                raise stop(408, "The request came too slowly. Send it again over a better connection.") from None
             complete = not message.get("more_body")
             size = len(message.get("body", b""))
             deadline = min(deadline + size / SLOWEST, time.monotonic() + PATIENCE)
             received += size
             self.held += size
             if received > limit:
-                raise too_large(limit)
+                raise stop(413, too_large(limit))
             if self.held > self.most_held:
-                raise Stopped(503, "Too much is being sent here at once. Try again in a few seconds.")
+                raise stop(503, "Too much is being sent here at once. Try again in a few seconds.")
             return message
+
+        async def unless_stopped(message):
+            nonlocal started
+            if not stopped or started:  # else FastAPI, of whatever was raised in `limited`, would make a 400 of its own
+                started = True
+                await send(message)
 
         try:
             declared = headers.get("content-length", "0")
             if declared.isdigit() and int(declared) > limit:
-                raise too_large(limit)
-            await self.app(scope, limited, send)
-        except Stopped as stopped:
+                raise stop(413, too_large(limit))
+            await self.app(scope, limited, unless_stopped)
+        except ClientDisconnect:
+            return  # nobody is there to answer
+        except Exception:
+            if not stopped:
+                raise
+        finally:
+            self.held -= received
+        if stopped and not started:
             if stopped.status != 408 and not complete:
                 await read_out(receive, 4 * limit)
             headers = {"Retry-After": str(RETRY_AFTER)} if stopped.status == 503 else {"Connection": "close"}
             await JSONResponse({"error": str(stopped)}, stopped.status, headers)(scope, receive, send)
-        except ClientDisconnect:
-            pass  # nobody is there to answer
-        finally:
-            self.held -= received
 
     def limit(self, kind: str) -> int:
         """Return how many bytes a body of that content type may have."""
@@ -113,8 +129,8 @@ class Stopped(Exception):
         self.status = status
 
 
-def too_large(limit: int) -> Stopped:
-    return Stopped(413, f"The request is larger than {limit / 1e6:.0f} MB. Send less at once.")
+def too_large(limit: int) -> str:
+    return f"The request is larger than {limit / 1e6:.0f} MB. Send less at once."
 
 
 async def read_out(receive: Callable, most: int) -> None:

@@ -1,4 +1,4 @@
-"""The plain HTTP doors, on Gradio's own port: POST /predict and GET /health. app.py hands them to launch(); the page asks them too."""
+"""The plain HTTP doors, on Gradio's own port: POST /predict, GET /health, and what describes them. app.py hands them to launch()."""
 
 import asyncio
 import json
@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from gradio.route_utils import get_root_url
 from PIL import Image
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
@@ -21,6 +22,7 @@ from digit_model.model_source import ModelSource, ModelUnavailable
 from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
+from web.agents import guide
 from web.limits import RETRY_AFTER
 from web.openapi import description
 from web.page import for_page
@@ -118,11 +120,16 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
         # A Mount would look for the whole path behind a proxy that strips a sub-path which the app knows (GRADIO_ROOT_PATH).
         return await gallery.get_response(request.path_params["name"], request.scope)
 
+    async def agents(request: Request) -> Response:
+        address = get_root_url(request, request.url.path, request.app.root_path)  # behind a Space's proxy too
+        return PlainTextResponse(guide(request.app.get_blocks(), settings, address), media_type="text/markdown")
+
     return [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
         Route("/model", model),
         Route("/openapi.json", openapi),
+        Route("/agents.md", agents),
         Route("/examples/{name}", example),
     ]
 

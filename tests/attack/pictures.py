@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import pillow_heif
 from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 
 pillow_heif.register_heif_opener()
+HERE = Path(__file__).parent
 SEVEN = (110, 90), (190, 90), (140, 210)
 
 
@@ -46,10 +48,10 @@ def animated(kind: str) -> bytes:
     return encoded(drawn(), kind, save_all=True, append_images=[one], duration=100)
 
 
-def turned(orientation: int, kind: str) -> bytes:
+def turned(orientation: int, kind: str, *size, **drawing) -> bytes:
     """Return the 7 as a camera held that way would have stored it."""
     undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}
-    stored = drawn()
+    stored = drawn(*size, **drawing)
     for step in undo.get(orientation, []):
         stored = stored.transpose(Image.Transpose(step))
     exif = Image.Exif()
@@ -63,9 +65,11 @@ def one_dot() -> bytes:
     return encoded(picture)
 
 
-def transparent(ink) -> Image.Image:
-    picture = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
-    ImageDraw.Draw(picture).line(SEVEN, fill=(*ink, 255), width=14, joint="curve")
+def transparent(ink, side=300) -> Image.Image:
+    picture = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    times = side / 300
+    line = [(times * x, times * y) for x, y in SEVEN]
+    ImageDraw.Draw(picture).line(line, fill=(*ink, 255), width=round(14 * times), joint="curve")
     return picture
 
 
@@ -76,8 +80,8 @@ def palette_with_transparency() -> bytes:
     return encoded(picture, transparency=0)
 
 
-def sixteen_bits(mode: str) -> bytes:
-    pixels = np.asarray(drawn().convert(mode)).astype(np.uint16) * 257
+def sixteen_bits(mode: str, *size, **drawing) -> bytes:
+    pixels = np.asarray(drawn(*size, **drawing).convert(mode)).astype(np.uint16) * 257
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
@@ -190,6 +194,12 @@ def jpeg_of_endless_notes() -> bytes:
     return data[:2] + b"".join(parts) + data[20:]  # without JFIF, whose resolution Pillow would take instead
 
 
+def lying(data: bytes, width: int, height: int) -> bytes:
+    """Return an AVIF or HEIC that claims another size than its pixels have."""
+    head, *rest = data.split(b"ispe")
+    return b"ispe".join([head, *(part[:4] + struct.pack(">II", width, height) + part[12:] for part in rest)])
+
+
 def phone_film() -> bytes:
     """Return a JPEG with a film behind it, as phones store one; in it are bytes that look like the beginnings of scans."""
     return encoded(drawn(), "JPEG") + b"\xff\xda" * 1000
@@ -213,7 +223,7 @@ READ = {
     "16 bits with transparency": lambda: sixteen_bits("RGBA"),
     "CMYK": lambda: encoded(drawn().convert("CMYK"), "JPEG"),
     "progressive JPEG": lambda: encoded(drawn(), "JPEG", progressive=True),
-    **{f"{kind}, orientation {o}": lambda kind=kind, o=o: turned(o, kind) for kind in ("JPEG", "PNG") for o in range(1, 9)},
+    **{f"{kind}, orientation {o}": lambda kind=kind, o=o: turned(o, kind) for kind in ("JPEG", "PNG", "AVIF") for o in range(1, 9)},
     "an orientation that is text": lambda: encoded(drawn(), "JPEG", exif=TEXT_FOR_ORIENTATION),
     "WebP": lambda: encoded(drawn(), "WEBP"),
     "WebP without loss": lambda: encoded(drawn(), "WEBP", lossless=True),
@@ -228,6 +238,9 @@ READ = {
     "tiny": lambda: encoded(drawn((900, 900), place=(700, 60), scale=0.3)),
     "huge": lambda: encoded(drawn((3000, 3000), scale=10)),
     "16 megapixels": lambda: encoded(drawn((4000, 4000), scale=13)),
+    "16 megapixels with an orientation": lambda: turned(6, "PNG", (4000, 4000), scale=13),
+    "16 megapixels of 16 bits": lambda: sixteen_bits("L", (4000, 4000), scale=13),
+    "16 megapixels of WebP with transparency": lambda: encoded(transparent((0, 0, 0), 4000), "WEBP", lossless=True),
     "48 megapixels of JPEG": lambda: encoded(drawn((8000, 6000), scale=20), "JPEG"),
     "a film behind a JPEG": phone_film,
     "endless camera notes in a JPEG": jpeg_of_endless_notes,
@@ -300,6 +313,9 @@ REFUSED = {
     "a progressive JPEG of 150 million coefficients": lambda: encoded(
         Image.new("RGB", (8000, 6000)), "JPEG", progressive=True, subsampling=0
     ),
+    "225 megapixels in an AVIF of 3.5 kB that claims 300 x 300": (HERE / "lying.avif").read_bytes,
+    "a HEIC that claims more than it has": lambda: lying(encoded(drawn(), "HEIF"), 4000, 4000),
+    "a HEIC that claims less than it has": lambda: lying(encoded(drawn((900, 900), scale=3), "HEIF"), 300, 300),
     "a PNG of 500,000 empty chunks": lambda: png(8, 8, bytes(72), chunk(b"aaAa", b"") * 500_000),
     "a JPEG of 5 million markers": lambda: jpeg_with(b"\xff\xe0\x00\x02" * 5_000_000),
     "a JPEG of 20 MB of filling": lambda: jpeg_with(b"\xff" * 20_000_000),

@@ -114,6 +114,14 @@ def test_files_over_the_limits_are_not_kept(app):
     assert {path for path in app.folder.rglob("*") if path.is_file()} <= before
 
 
+def test_gradios_own_doors_have_our_limits_too(app):
+    for path in ("run/predict_sketch", "call/predict_sketch", "queue/join", "call/v2/predict_sketch"):
+        for body in (bytes(7_000_000), (bytes(1_000_000) for _ in range(7))):  # of a declared and of an unknown length
+            reply = requests.post(f"{app.url}/gradio_api/{path}", data=body, headers={"Content-Type": "application/json"}, timeout=60)
+            assert reply.status_code == 413
+            assert list(reply.json()) == ["error"]
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/examples/7_light-on-dark.png", "/nothing", "/config", "/gradio_api/info"])
 def test_every_answer_says_how_browsers_are_to_treat_it(app, path):
     headers = requests.get(app.url + path, timeout=20).headers

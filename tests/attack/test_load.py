@@ -52,8 +52,9 @@ def test_idle_and_slow_ones_hinder_nobody_and_the_slow_are_told(app):
     idle = [connection(app) for _ in range(200)]
     slow = [connection(app) for _ in range(20)]
     try:
-        for writer in slow:
-            writer.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 5000000\r\n\r\n\x89PNG")
+        for number, writer in enumerate(slow):
+            path, kind = ("/predict", "image/png") if number % 2 else ("/gradio_api/run/predict_sketch", "application/json")
+            writer.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: 5000000\r\n\r\n[".encode())
         assert all(ask(app.url, picture).status_code == 200 for picture in PICTURES)
         answers = [writer.recv(4096).decode() for writer in slow]  # after PATIENCE
     finally:

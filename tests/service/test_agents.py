@@ -1,12 +1,18 @@
 """The tools of agents, called with the real MCP client."""
 
 import base64
+import re
+import shutil
+import subprocess
+import sys
 
 import pytest
+import requests
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.conftest import ROOT, finished
+from tests.service.test_snippets import FENCE, RUN
 
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
 
@@ -75,3 +81,42 @@ def test_an_agent_opens_no_file_and_no_address_of_the_server(agent, app):
     for image in (str(SEVEN), "file:///etc/passwd", f"{app.url}/examples/{SEVEN.name}"):
         assert call(agent, "predict", image=image).isError
         assert "'text'" not in call(agent, "predict_batch", images=[image]).content[0].text
+
+
+@pytest.fixture
+def guide(app) -> str:
+    reply = requests.get(f"{app.url}/agents.md", timeout=10)
+    assert reply.headers["Content-Type"].startswith("text/markdown")
+    return reply.text
+
+
+def test_the_guide_for_agents_describes_every_door_as_it_describes_itself(app, guide):
+    for name, endpoint in requests.get(f"{app.url}/gradio_api/info", timeout=10).json()["named_endpoints"].items():
+        assert f"### {name}\n\n{endpoint['description'].strip()}" in guide
+    for path, methods in requests.get(f"{app.url}/openapi.json", timeout=10).json()["paths"].items():
+        for method, door in methods.items():
+            assert f"`{method.upper()} {path}`: {door['summary']}" in guide
+
+
+def test_every_address_in_the_guide_is_there(app, guide):
+    addresses = set(re.findall(rf"{app.url}[\w/.]*[\w/]", guide)) - {app.url, f"{app.url}/predict"}
+    assert f"{app.url}/gradio_api/mcp/" in addresses  # the other tests speak to it
+    for address in addresses - {f"{app.url}/gradio_api/mcp/"}:
+        assert "paths" in requests.get(address, timeout=10).json()
+
+
+def test_what_the_guide_shows_works_as_it_is_written(guide, tmp_path):
+    shutil.copy(SEVEN, tmp_path / "digit.png")
+    snippets = FENCE.findall(guide)
+    assert [language for _, language, _ in snippets] == ["bash", "python"]
+    for _, language, text in snippets:
+        command = [sys.executable, "-c"] if language == "python" else RUN[language]
+        done = subprocess.run([*command, text], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert "7" in done.stdout.replace("0.7", "")
+        assert "error" not in done.stdout
+
+
+def test_behind_a_proxy_the_guide_gives_the_address_outside(app):
+    headers = {"X-Forwarded-Host": "owner-name.hf.space", "X-Forwarded-Proto": "https"}
+    assert "https://owner-name.hf.space/predict" in requests.get(f"{app.url}/agents.md", headers=headers, timeout=10).text
