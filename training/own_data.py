@@ -81,7 +81,7 @@ def of_folder(folder: Path) -> tuple[Part, Part]:
 
     Which ones is told by the pictures' own bytes: it is the same whatever they are called, and whatever seed is trained with.
     """
-    if (folder / "test").is_dir():
+    if any((folder / name).is_dir() for name in ("train", "test")):
         train, test = by_label(folder / "train"), by_label(folder / "test")
     else:
         both = by_label(folder)
@@ -94,7 +94,7 @@ def of_folder(folder: Path) -> tuple[Part, Part]:
 def by_label(folder: Path) -> dict[str, list[Path]]:
     """Return the different files of FOLDER/0 .. FOLDER/9 in the order of their checksums. Hidden files and folders do not count."""
     if not folder.is_dir():
-        raise DataError(f"{folder} does not exist: pictures to train on are needed in its folders 0 to 9.")
+        raise DataError(f"{folder} does not exist: pictures of each digit are needed, in its folders 0 to 9.")
     labels = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if odd := [label for label in labels if label not in DIGITS]:
         raise DataError(f"{folder} has a folder {odd[0]!r}: a reading is made of the digits 0 to 9, and no other class is trained.")

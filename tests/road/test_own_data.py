@@ -7,6 +7,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -70,6 +71,17 @@ def test_a_test_part_of_ones_own_is_kept(copy):
     assert {frame.tobytes() for frame in x_test} == {frame_of(path).tobytes() for path in (copy / "test").glob("*/3.png")}
 
 
+def test_of_several_digits_on_a_picture_the_largest_is_taken(tmp_path):
+    canvas = np.full((300, 400), 255, np.uint8)
+    cv2.putText(canvas, "7", (20, 130), cv2.FONT_HERSHEY_SIMPLEX, 3, 0, 8)
+    cv2.putText(canvas, "2", (150, 230), cv2.FONT_HERSHEY_SIMPLEX, 5, 0, 8)
+    marks = image.marks(Image.fromarray(canvas))
+    assert len(marks) == 2
+    frame = own_data.frame_or_reason(canvas)
+    assert np.array_equal(frame, np.round(frames.frame(marks[1].ink) * 255))
+    assert marks[1].box[3] > marks[0].box[3]
+
+
 def test_a_hundred_and_more_pictures_are_framed_by_several_processes(folder):
     paths = 2 * list(folder.glob("[0-9]/*.png")) + 2 * list(folder.glob("[0-9]/*.jpg"))
     assert len(paths) == 140
@@ -78,6 +90,7 @@ def test_a_hundred_and_more_pictures_are_framed_by_several_processes(folder):
 
 FOLDER_FAULTS = {
     "does not exist": shutil.rmtree,
+    "test does not exist": lambda f: shutil.copytree(f, f / "train"),
     "has no folder 4": lambda f: shutil.rmtree(f / "4"),
     "4 is empty": lambda f: [path.unlink() for path in (f / "4").iterdir()],
     "has a folder 'x'.*0 to 9": lambda f: (f / "x").mkdir(),
