@@ -124,7 +124,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")
     args.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help=f"at its peak (default {LEARNING_RATE})")
-    args.add_argument("--limit", type=int, help="train on so many MNIST images only, to try the road")
+    args.add_argument("--limit", type=int, help="train on so many images of the data only, to try the road")
     args.add_argument("--tensorboard", help="folder for TensorBoard logs")
     return args.parse_args(arguments)
 
@@ -177,6 +177,7 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     settings = {
         "epochs": args.epochs,
         "seed": args.seed,
+        "data": args.data,
         "init": args.init and str(args.init),
         "learning_rate": args.learning_rate,
         "limit": args.limit,
