@@ -12,8 +12,10 @@ import numpy as np
 
 from digit_model import frames, hands, strokes
 from digit_model.reader import NOT_A_DIGIT
+from training import own_data
 
-VALIDATION = 5_000  # of MNIST's train part, kept from training: the temperature and every choice are made on them
+DATA = "an .npz in the layout of keras.datasets.mnist, or a folder of pictures by label; without it Keras downloads MNIST"  # of --data
+VALIDATION = 5_000  # of MNIST's train part, a tenth of a smaller one, kept from training: the temperature and every choice are made on them
 MIRRORED = (3, 4, 6, 7, 9)  # digits whose mirror image is no digit: a mirrored 2 can be a 5, a mirrored 5 a 2
 TURNED = (2, 3, 4, 5, 7)  # digits that are no digit after a quarter turn
 
@@ -33,20 +35,31 @@ class Split:
 
 
 def mnist(data: str | None = None, limit: int | None = None, seed: int = 0) -> tuple[Split, Split, Split]:
-    """Return MNIST as train, validation and test part.
+    """Return MNIST, or own digits in its place, as train, validation and test part. Raises DataError.
 
-    data: an .npz in the layout of keras.datasets.mnist; without it that function downloads the official one.
+    data: an .npz in the layout of keras.datasets.mnist, or a folder of pictures by label; without it that function downloads MNIST.
     limit: keep only so many training images, and a tenth of it for validation.
     """
-    if data is None:
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    else:
-        with np.load(Path(data)) as arrays:
-            x_train, y_train, x_test, y_test = (arrays[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    (x_train, y_train), (x_test, y_test) = own_data.load(Path(data)) if data else downloaded()
     order = np.random.default_rng(seed).permutation(len(y_train))
-    held_out, rest = order[:VALIDATION], order[VALIDATION:]
+    kept = min(VALIDATION, len(order) // 10)
+    held_out, rest = order[:kept], order[kept:][:limit]
+    own_data.check_complete(y_train[rest], f"what is left of {data or 'MNIST'} to train on")
     train = Split(x_train, y_train.astype(np.int64))
-    return train[rest[:limit]], train[held_out[: limit and limit // 10]], Split(x_test, y_test.astype(np.int64))
+    return train[rest], train[held_out[: limit and limit // 10]], Split(x_test, y_test.astype(np.int64))
+
+
+def downloaded() -> tuple[own_data.Part, own_data.Part]:
+    """Return MNIST's train and test part as Keras fetches and keeps them. Raises DataError."""
+    try:
+        return keras.datasets.mnist.load_data()
+    except Exception as error:  # Keras raises just that
+        raise own_data.DataError(f"MNIST cannot be downloaded ({error}): give it with --data FILE.") from error
+
+
+def as_input(frames: np.ndarray) -> np.ndarray:
+    """Return uint8 frames (N, 28, 28) as the network takes them: float32 (N, 28, 28, 1), 0 .. 1."""
+    return (frames.astype(np.float32) / 255)[..., None]
 
 
 def drawn(count: int, seed: int, jobs: int | None = None) -> tuple[Split, Split]:

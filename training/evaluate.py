@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,21 +17,25 @@ from tqdm import tqdm
 from digit_model import model_file, reader
 from training import dataset, people, pictures
 from training.judge import Judge, calibration
+from training.own_data import DataError
 
 
-def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__.split(":")[0])
+def main(arguments: list[str] | None = None) -> None:
+    args = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split(":")[0])
     args.add_argument("dir", type=Path, help="folder with model.keras; metrics.json and pictures/ for the model card are written into it")
-    args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
+    args.add_argument("--data", help=dataset.DATA)
     args.add_argument("--sets", type=Path, help="folder with drawings and pictures by people to judge on as well (tablet_digits.npz ...)")
     args.add_argument("--limit", type=int, help="judge on so many of each other set only, and on all of MNIST's test part")
-    args = args.parse_args()
+    args = args.parse_args(arguments)
+    try:
+        _, _, test = dataset.mnist(args.data)
+    except DataError as error:
+        sys.exit(str(error))
 
     with tempfile.TemporaryDirectory() as folder:
         converted = Path(folder) / "model.tflite"
         converted.write_bytes(model_file.convert(args.dir / "model.keras"))
         model = reader.Model.load(converted, info={})
-        _, _, test = dataset.mnist(args.data)
         metrics = {
             "mnist_test": on_mnist(model, test),
             "mnist_test_changed": on_changed_mnist(model, test[: args.limit]),

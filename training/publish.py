@@ -38,7 +38,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "dir", nargs="?", type=Path, help="folder with model.keras, metrics.json and pictures/, as training.evaluate leaves it"
     )
     args.add_argument("--repo-id", default=default, help=f"the model repository on the Hub; made when it is missing (default {default})")
-    args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist for the gate; without it that function downloads MNIST")
+    args.add_argument("--data", help="what the gate judges on, as for training.evaluate; without it Keras downloads MNIST")
     args.add_argument(
         "--dry-run", action="store_true", help="go through the gate, write the card, tell what would be sent, and send nothing"
     )

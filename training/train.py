@@ -5,14 +5,20 @@ import ctypes
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from digit_model import model_file
 from training import dataset, environment, network
 from training.augmentation import augment
+from training.own_data import DataError
+
+LEAST = 1_000  # images in an epoch; fewer are shown several times, each time changed anew
+ENOUGH = 500  # validation images for a temperature; by fewer, all of them right, a model would become as sure as can be
 
 BATCH = 256
 LEARNING_RATE = 2e-3  # at its peak, after a twentieth of the run; then down to nothing along a cosine
@@ -100,40 +106,49 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
     return float((np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]).mean())
 
 
-def as_input(frames: np.ndarray) -> np.ndarray:
-    """Return uint8 frames (N, 28, 28) as the network takes them: float32 (N, 28, 28, 1), 0 .. 1."""
-    return (frames.astype(np.float32) / 255)[..., None]
+def main(arguments: list[str] | None = None) -> None:
+    try:
+        run(parse(arguments))
+    except DataError as error:
+        sys.exit(str(error))
 
 
-def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__.split(":")[0])
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of a run, by default the command line's. Ends the program with a line when they are wrong."""
+    args = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split(":")[0])
     args.add_argument("--out", required=True, type=Path, help="folder for model.keras, settings.json and the run's state")
-    args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
+    args.add_argument("--data", help=dataset.DATA)
     args.add_argument(
         "--epochs", type=int, default=28, help="epochs, each all of MNIST once and three quarters as much on top (default 28)"
     )
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")
     args.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help=f"at its peak (default {LEARNING_RATE})")
-    args.add_argument("--limit", type=int, help="train on so many MNIST images only, to try the road")
+    args.add_argument("--limit", type=int, help="train on so many images of the data only, to try the road")
     args.add_argument("--tensorboard", help="folder for TensorBoard logs")
-    args = args.parse_args()
+    return args.parse_args(arguments)
 
+
+def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict:
+    """Train as the options say, watched by the callbacks; write model.keras and settings.json, and return the latter. Raises DataError."""
     started = time.time()
     keras.utils.set_random_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     train, validation, _ = dataset.mnist(args.data, args.limit, args.seed)
+    train = train[np.resize(np.arange(len(train)), max(len(train), LEAST))]
     print("Drawing digits and things that are no digit ...", flush=True)
     digits, others = dataset.drawn(2 * len(train), args.seed)
     spoilt = dataset.spoilt(train, len(train), np.random.default_rng([args.seed, 1]))
     others = dataset.join([others, spoilt])
     print(
-        f"{len(train):,} of MNIST, {len(digits):,} drawn digits, {len(others):,} that are none, {time.time() - started:.0f} s", flush=True
+        f"{len(train):,} of {args.data or 'MNIST'}, {len(digits):,} drawn digits, {len(others):,} that are none, "
+        f"{time.time() - started:.0f} s",
+        flush=True,
     )
 
     model = network.build()
     if args.init:
-        model.set_weights(keras.saving.load_model(args.init, compile=False).get_weights())
+        go_on_from(args.init, model)
     batches = Batches(train, digits, others, args.seed, model, args.epochs)
     steps = args.epochs * len(batches)
     warmup = steps // 20
@@ -141,28 +156,50 @@ def main() -> None:
     momentum = max(0, 1 - 15 / steps)  # the weights kept are a mean over about a fifteenth of the run, at its end
     optimizer = keras.optimizers.AdamW(schedule, WEIGHT_DECAY, use_ema=True, ema_momentum=momentum)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"], jit_compile=False)
-    callbacks = [keras.callbacks.BackupAndRestore(args.out / "state", delete_checkpoint=True), KeepMemory()]
+    callbacks = [keras.callbacks.BackupAndRestore(args.out / "state", delete_checkpoint=True), KeepMemory(), *callbacks]
     if args.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(args.tensorboard))
+        from training.watching import Watch  # needs TensorFlow, whatever Keras trains with
+
+        callbacks.append(Watch(args.tensorboard, validation))
     progress = 1 if sys.stdout.isatty() else 2  # a bar with the time left, or a line an epoch
     history = model.fit(
-        batches, epochs=args.epochs, validation_data=(as_input(validation.frames), validation.labels), callbacks=callbacks, verbose=progress
+        batches,
+        epochs=args.epochs,
+        validation_data=(dataset.as_input(validation.frames), validation.labels),
+        callbacks=callbacks,
+        verbose=progress,
     )
 
-    temperature = fit_temperature(model.predict(as_input(validation.frames), verbose=0), validation.labels)
+    temperature = 1.0
+    if len(validation) >= ENOUGH:
+        temperature = fit_temperature(model.predict(dataset.as_input(validation.frames), verbose=0), validation.labels)
     network.calibrated(model, temperature).save(args.out / "model.keras")
     settings = {
         "epochs": args.epochs,
         "seed": args.seed,
+        "data": args.data,
         "init": args.init and str(args.init),
         "learning_rate": args.learning_rate,
         "limit": args.limit,
         "temperature": temperature,
         "seconds": round(time.time() - started),
         "environment": environment.describe(),
+        "history": history.history,
     }
-    (args.out / "settings.json").write_text(json.dumps(settings | {"history": history.history}, indent=1))
+    (args.out / "settings.json").write_text(json.dumps(settings, indent=1))
     print(f"{args.out / 'model.keras'} after {settings['seconds']} s, temperature {temperature:.2f}")
+    return settings
+
+
+def go_on_from(path: Path, model: keras.Model) -> None:
+    """Give the network the weights of a model.keras that was trained here, the served one for example. Raises DataError."""
+    try:
+        weights = model_file.open_keras(path).get_weights()  # its temperature and softmax have none
+    except (model_file.Refused, OSError) as error:
+        raise DataError(f"--init {path} cannot be opened: {error}.") from error
+    if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
+        raise DataError(f"--init {path} has other layers than training/network.py builds: leave --init out, or build its layers there.")
+    model.set_weights(weights)
 
 
 if __name__ == "__main__":

@@ -116,8 +116,8 @@ def test_validation_is_kept_from_training(small_mnist):
         np.savez(small_mnist.with_name("numbered.npz"), **{**arrays, "x_train": numbered})
     train_part, validation, _ = dataset.mnist(str(small_mnist.with_name("numbered.npz")))
     numbers = [set(part.frames[:, 0, 0].astype(int) * 256 + part.frames[:, 0, 1]) for part in (train_part, validation)]
-    assert len(train_part) == 2000
-    assert len(validation) == dataset.VALIDATION
+    assert len(train_part) == 6300
+    assert len(validation) == 700
     assert not numbers[0] & numbers[1]
 
 
