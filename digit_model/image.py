@@ -373,7 +373,8 @@ def cut_out(p, group):
     x, y, w, h = p.box(group)
     part = np.s_[y : y + h, x : x + w]
     ink = p.values[part] * p.among(group)[p.labels[part]]
-    ink = np.pad((ink / np.percentile(ink[ink > 0], 75)).astype(np.float32), 1).clip(0, 1)
+    ink = (ink / np.percentile(ink[ink > 0], 75)).astype(np.float32).clip(0, 1)
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     zoom = INK_SIDE / digit_size(w, h)
     return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
 
