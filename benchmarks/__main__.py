@@ -34,6 +34,7 @@ def main() -> None:
     args.add_argument("--starts", type=int, default=3, help="starts of each app, of which the median counts (default %(default)s)")
     args = args.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only what went wrong
+    os.environ["HF_HUB_OFFLINE"] = "1"  # the bundled model is measured, whatever the Hub has
     table: dict = {"conditions": conditions(), "rows": []}
     print(table["conditions"], flush=True)
     began = time.monotonic()
@@ -43,8 +44,8 @@ def main() -> None:
                 measured = partial(measure, times=args.starts) if name == "starts" else measure
                 for row in measured(Path(folder)):
                     table["rows"].append(row)
-                    mark = {True: "reached", False: "MISSED", None: ""}[row["reached"]]
-                    print(f"{row['what']:92} {row['figure']:>62}   asked: {row['asked']:30} {mark}", flush=True)
+                    mark = "" if row["margin"] is None else "reached" if row["margin"] >= 1 else "MISSED"
+                    print(f"{row['what']:90} {row['figure']:>60}   asked: {row['asked']:48} {mark}", flush=True)
     print(f"{time.monotonic() - began:.0f} s", flush=True)
     if args.out:
         from benchmarks import picture

@@ -3,6 +3,7 @@
 Nothing may be worse than linear: between no two measurements that are a decade apart may the exponent exceed 1, but for noise.
 """
 
+import ctypes
 import itertools
 import json
 import math
@@ -69,13 +70,14 @@ def in_process(what: str, sizes: tuple, prepared: Callable, right: Callable) -> 
         reading = prepared(size)
         if (text := reading()) != right(size):
             raise ValueError(f"{size} {what}: read {text!r}")
+        ctypes.CDLL(None).malloc_trim(0)  # what is free already would hide what is taken
         rest = forget_peak(os.getpid())
         taken = []
         while len(taken) < 5 or (sum(taken) < 0.3 and len(taken) < 50):
             began = time.perf_counter()
             reading()
             taken.append(time.perf_counter() - began)
-        times.append(median(taken))
+        times.append(min(taken))
         held.append(peak(os.getpid()) - rest)
     return grew(what, sizes, times, held)
 
@@ -123,12 +125,11 @@ def wait(url: str, clients: int) -> float:
 def grew(what: str, sizes: tuple, times: list[float], held: list[float]) -> dict:
     """Return a row with the fitted exponents of time and memory and the steepest of each."""
     in_time, in_memory = exponents(sizes, times), exponents(sizes, np.maximum(held, SMALL))
-    linear = max(in_time[1], in_memory[1]) <= 1 + NOISE
     return row(
         f"from {sizes[0]:g} to {sizes[-1]:,} {what}",
         f"time {times[0] * 1e3:,.1f} to {times[-1] * 1e3:,.1f} ms, exponent {in_time[0]:.2f}; memory {in_memory[0]:.2f}",
         "nowhere worse than linear",
-        linear,
+        (1 + NOISE) / max(in_time[1], in_memory[1], 0.1),
         sizes=list(sizes),
         times_s=times,
         held_bytes=held,

@@ -26,7 +26,7 @@ def quick(folder: Path) -> Iterator[dict]:
         f"training to {GOAL:.1%} on images kept from it, against the plain network's {EPOCHS} epochs",
         f"{ours / taken:.2f} of its {taken:.0f} s; {accuracy:.2%}, the plain network {plain_accuracy:.2%}",
         "at most 0.33",
-        ours <= taken / 3 and accuracy >= GOAL,
+        taken / 3 / ours if accuracy >= GOAL else 0,
         ours_s=ours,
         plain_s=taken,
         ours_accuracy=accuracy,
