@@ -61,11 +61,11 @@ def frames(folder: Path) -> Iterator[dict]:
         if (apart := np.abs(other(one) - model.classify(one)).max()) > SAME:
             raise ValueError(f"the runtimes differ by {apart}")
     ours, by_plain, by_lite, by_onnx = in_turn(
-        200, lambda: model.classify(one), lambda: network.predict(one, verbose=0), lambda: lite(one), lambda: onnx(one)
+        100, lambda: model.classify(one), lambda: network.predict(one, verbose=0), lambda: lite(one), lambda: onnx(one)
     )
     yield faster("one frame to probabilities, against model.predict", 100, ours, by_plain, "plain")
-    name, taken = min((("litert", by_lite), ("onnx_runtime", by_onnx)), key=lambda found: median(found[1]))
-    yield as_long(f"one frame to probabilities, against {name} barely called, the faster of two", 1.3, ours, taken, name)
+    name, taken = min((("LiteRT", by_lite), ("ONNX Runtime", by_onnx)), key=lambda found: median(found[1]))
+    yield as_long(f"one frame to probabilities, against {name} barely called, the faster of two", 1.3, ours, taken, "runtime")
 
     multiplies = int(multiplications(MODEL))
     many = np.random.default_rng(0).random((BATCH, 28, 28, 1), np.float32)
