@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.measuring import faster, milliseconds, row, running_module, running_ours, until
 
-DRAWINGS = 15
+DRAWINGS = 10
 SEVEN = [(-0.25, -0.3), (0, -0.31), (0.25, -0.3), (0.12, -0.05), (0, 0.15), (-0.08, 0.35)]  # in parts of the pad's height, from its middle
 QUIET = 1000  # milliseconds without a change: the label is what it will be
 LONGEST = 20_000  # milliseconds it is waited for
