@@ -8,10 +8,12 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks import apps, conditions, growth, pen, process, quick, size
+from benchmarks.measuring import row
 
 # In this order: what is measured in this process comes before TensorFlow is in it.
 ROWS = {
@@ -27,6 +29,14 @@ ROWS = {
 }
 
 
+def shown(rows: Iterable[dict]) -> Iterator[dict]:
+    """Print rows as they come, and yield them."""
+    for each in rows:
+        mark = "" if each["margin"] is None else "reached" if each["margin"] >= 1 else "MISSED"
+        print(f"{each['what']:90} {each['figure']:>60}   asked: {each['asked']:48} {mark}", flush=True)
+        yield each
+
+
 def main() -> None:
     args = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split(":")[0])
     args.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="which rows to measure (default: all)")
@@ -39,13 +49,12 @@ def main() -> None:
     print(table["conditions"], flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for name, measure in ROWS.items():
-            if name in args.rows:
-                measured = partial(measure, times=args.starts) if name == "starts" else measure
-                for row in measured(Path(folder)):
-                    table["rows"].append(row)
-                    mark = "" if row["margin"] is None else "reached" if row["margin"] >= 1 else "MISSED"
-                    print(f"{row['what']:90} {row['figure']:>60}   asked: {row['asked']:48} {mark}", flush=True)
+        for name in filter(args.rows.__contains__, ROWS):
+            measure = partial(apps.starts, times=args.starts) if name == "starts" else ROWS[name]
+            try:
+                table["rows"] += shown(measure(Path(folder)))
+            except Exception as error:  # the other rows are worth having
+                table["rows"] += shown([row(name, f"failed: {type(error).__name__}", str(error).partition("\n")[0][:100], None)])
     print(f"{time.monotonic() - began:.0f} s", flush=True)
     if args.out:
         from benchmarks import picture
