@@ -5,10 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import conditions
+from benchmarks.measuring import family, memory
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.png"))
 ENGINES = {"one process": [], "Ray, 1 worker": ["--ray", "local", "--workers", "1"], "Ray, 2 workers": ["--ray", "local", "--workers", "2"]}
@@ -38,33 +38,11 @@ def measured(arguments: list[str]) -> tuple[float, float]:
     began, most = time.monotonic(), 0.0
     with subprocess.Popen([sys.executable, "-m", "digit_model.bulk", *arguments], stderr=subprocess.DEVNULL) as process:  # noqa: S603 our own command
         while process.poll() is None:
-            most = max(most, sum(map(memory, family(process.pid))))
+            most = max(most, sum(map(memory, family(process.pid))) / 1e6)
             time.sleep(0.5)
     if process.returncode:
         raise RuntimeError(f"digit_model.bulk {' '.join(arguments)} failed")
     return time.monotonic() - began, most
-
-
-def family(pid: int) -> set[int]:
-    """Return a process and all that it, or one of them, started."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-    found, new = set(), {pid}
-    while new:
-        found |= new
-        new = {child for child, parent in parents.items() if parent in new} - found
-    return found
-
-
-def memory(pid: int) -> float:
-    """Return the memory of a process in MB, what it shares with others counted in parts; 0 when it has ended."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1e3
-    return 0.0
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ ROW = 1.5, 8  # width over height of what may be a row of digits that touch
 FAINT, FADED = 0.2, 1  # of the strongest contrast: so faint may a line be where it goes on, for so many pixels from where it is clear
 THINNEST_LINE = 2.0  # pixels in MNIST's box of 20, where its own lines have 1.9, 2.7, 4.4 (5 %, median, 95 %), measured as in `thickened`
 
+cv2.setNumThreads(1)  # pictures are small here: a second thread takes longer to wake than it saves, and much longer on a busy machine
+
 try:
     import pillow_heif
 
@@ -72,7 +74,8 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         shrink = LARGEST_SIDE / max(width, height)
         image.draft(None, (int(width * shrink), int(height * shrink)))  # for JPEG only: the smallest size not below this
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # whatever else stands there, even text, turns nothing
+        ImageOps.exif_transpose(image, in_place=True)
     except UnreadableImage:
         raise
     except Image.DecompressionBombError:
@@ -81,9 +84,8 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         raise UnreadableImage("This is no picture that can be read here. Send a PNG, JPEG, WebP, GIF, BMP, AVIF or HEIC file.") from None
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files
         raise UnreadableImage("The picture is damaged. Save it again and send the new file.") from None
-    turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # whatever else stands there, even text, turns nothing
-    upright.info["full_size"] = (height, width) if turned else (width, height)
-    return upright
+    image.info["full_size"] = (height, width) if turned else (width, height)
+    return image
 
 
 def marks(image: Image.Image) -> list[Mark]:
@@ -99,10 +101,10 @@ def marks(image: Image.Image) -> list[Mark]:
     contrast = subtract_paper(plane, line * max(colours.shape) / max(coarse.shape))
     pieces = Pieces(contrast, follow=True)
     chosen = groups(pieces)
-    if chosen and is_edge(np.isin(pieces.labels, np.concatenate(chosen) + 1).astype(np.uint8), plane, contrast):
+    if chosen and is_edge(pieces, np.concatenate(chosen), plane):
         return []
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
-    found = [Mark(cut_out(pieces, group, contrast), tuple(float(v) * scale for v in pieces.box(group))) for group in chosen]
+    found = [Mark(cut_out(pieces, group), tuple(float(v) * scale for v in pieces.box(group))) for group in chosen]
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
@@ -111,8 +113,10 @@ def rgb(image):
     """Return any picture as uint8 (H, W, 3), longest side at most LARGEST_SIDE, transparent paper white, under white ink black."""
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip
         image = Image.fromarray((np.asarray(image).astype(np.float32).clip(0, 65535) / 257).astype(np.uint8))
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BOX)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    if image.mode != mode or max(image.size) > LARGEST_SIDE:
+        image = image.convert(mode)  # a copy
+        image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BOX)
     pixels = np.asarray(image)
     if pixels.shape[2] == 3:
         return pixels
@@ -142,8 +146,8 @@ def find_ink(coarse):
     planes = []  # (direction, uint8 (H, W) with that ink dark)
     for sign in (1, -1):
         bright = coarse if sign == 1 else 255 - coarse
-        away = cv2.subtract(closed(bright, WIDTHS[1]), bright).astype(np.float32)
-        direction = (away * (away**2).sum(2, keepdims=True)).sum((0, 1))
+        away = cv2.subtract(closed(bright, WIDTHS[1]), bright).reshape(-1, 3).astype(np.float64)
+        direction = np.einsum("ij,ij->i", away, away) @ away
         if direction.any():
             direction /= direction.sum()
             planes.append((sign * direction, seen_along(direction, bright)))
@@ -187,6 +191,14 @@ def subtract_paper(plane, line):
     return cv2.divide(cv2.subtract(paper, plane), cv2.max(paper, 100), scale=255)  # 100: a dark table's noise stays small
 
 
+def histogram(pixels):
+    """Return how often each value stands in uint8 pixels of any shape: int (256,)."""
+    inked = pixels[pixels > 0]  # mostly few: paper is 0 in a contrast
+    counts = np.bincount(inked, minlength=256)
+    counts[0] = pixels.size - inked.size
+    return counts
+
+
 def level_and_noise(counts):
     """Return the median of a histogram, and six median deviations: four standard deviations of normal noise."""
     half = counts.sum() / 2
@@ -195,12 +207,11 @@ def level_and_noise(counts):
     return level, 6 * int(np.searchsorted(apart.cumsum(), half))
 
 
-def ink_mask(contrast, follow):
+def ink_mask(contrast, counts, follow):
     """Return uint8 (H, W), 1 where the contrast is that of ink: 0.4 of the strongest, and above the noise unless ink covers the picture.
 
-    follow: go on a little along lines that become fainter, as thin ones do between two rows of pixels.
+    counts: the contrast's histogram; follow: go on a little along lines that become fainter, as thin ones do between two rows of pixels.
     """
-    counts = cv2.calcHist([contrast], [0], None, [256], [0, 256]).ravel()
     level, noise = level_and_noise(counts)
     most = max(4, contrast.size // 2000)
     taken = np.diff(np.minimum(counts[::-1].cumsum(), most), prepend=0)
@@ -231,25 +242,27 @@ def without_rules(mask):
 
 class Pieces:
     """The connected pieces of ink: x, y, w, h, area, size (longest side), contrast, each (N,), and labels (H, W), piece i as i + 1;
-    mask, values and inside (H, W): where there is ink, its contrast, its distance to the paper.
+    mask and values (H, W): where there is ink, its contrast; counts (256,): the histogram of the values.
 
     clear, 0 .. 1: less where a piece lies along the picture's edge. weight: extent times contrast, little where it can be no digit.
     """
 
     def __init__(self, contrast, follow=False):
-        self.find(ink_mask(contrast, follow), contrast)
+        self.values, self.counts = contrast, histogram(contrast)
+        self.find(ink_mask(contrast, self.counts, follow))
         height, width = contrast.shape
         if max(height, width) > 64 and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
-            self.find(without_rules(self.mask), contrast)
+            self.find(without_rules(self.mask))
 
-    def find(self, mask, contrast):
+    def find(self, mask):
         height, width = mask.shape
-        self.mask, self.values = mask, contrast
-        self.inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)  # to the nearest paper, the picture's edge is none
-        count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        self.mask = mask
+        # Not the default algorithm, made for large pictures: on small ones it takes three times as long.
+        count, self.labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
         self.x, self.y, self.w, self.h, self.area = stats[1:].T
         self.size = np.maximum(self.w, self.h)
-        self.contrast = np.bincount(self.labels.ravel(), contrast.ravel(), count)[1:] / self.area
+        ink = np.flatnonzero(mask)
+        self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
         rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
         self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
         hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
@@ -265,8 +278,15 @@ class Pieces:
 
     def line(self, i):
         """Return the width of a piece's line at its widest, in pixels."""
-        part = np.s_[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]]
-        return 2 * self.inside[part][self.labels[part] == i + 1].max()
+        around = np.s_[max(self.y[i] - 1, 0) : self.y[i] + self.h[i] + 1, max(self.x[i] - 1, 0) : self.x[i] + self.w[i] + 1]
+        piece = (self.labels[around] == i + 1).view(np.uint8)
+        return 2 * cv2.distanceTransform(piece, cv2.DIST_L2, 3).max()  # to the nearest paper; the picture's edge is none
+
+    def among(self, group):
+        """Return uint8 (N + 1,), 1 at the labels of several pieces."""
+        chosen = np.zeros(len(self.size) + 1, np.uint8)
+        chosen[np.asarray(group) + 1] = 1
+        return chosen
 
     def box(self, group):
         """Return x, y, width, height of several pieces."""
@@ -315,16 +335,19 @@ def groups(pieces):
 
 def is_ink(p, i):
     """Return whether a piece is longer than wide, and stands out from the noise of the paper around."""
-    paper = 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8))
-    noise = sum(level_and_noise(cv2.calcHist([p.values], [0], paper, [256], [0, 256]).ravel()))
+    near = p.values[cv2.dilate(p.mask, np.ones((3, 3), np.uint8)).view(bool)]
+    noise = sum(level_and_noise(p.counts - np.bincount(near, minlength=256)))
     return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
 
 
-def is_edge(mask, plane, contrast):
+def is_edge(p, chosen, plane):
     """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink itself."""
+    x, y, w, h = p.box(chosen)
+    part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
+    plane, mask = plane[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
-    ink, around = mask > 0, plane[far > near]
-    dark = np.median(plane[ink]) + 0.3 * np.median(contrast[ink])
+    ink, around = mask.view(bool), plane[far > near]
+    dark = np.median(plane[ink]) + 0.3 * np.median(p.values[part][ink])
     return (around < dark).sum() > 0.25 * around.size
 
 
@@ -348,14 +371,13 @@ def is_like(p, group, best):
     return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and max(map(p.line, group)) > 0.5 * max(map(p.line, best))
 
 
-def cut_out(p, group, contrast):
+def cut_out(p, group):
     """Return the ink of some pieces, float32 (H, W), longest side INK_SIDE and a rim of paper."""
     x, y, w, h = p.box(group)
     part = np.s_[y : y + h, x : x + w]
-    inside = np.zeros(len(p.size) + 1, np.float32)
-    inside[np.array(group) + 1] = 1
-    ink = contrast[part] * inside[p.labels[part]]
-    ink = np.pad(ink / np.percentile(ink[ink > 0], 75), 1).clip(0, 1)
+    ink = p.values[part] * p.among(group)[p.labels[part]]
+    ink = (ink / np.percentile(ink[ink > 0], 75)).astype(np.float32).clip(0, 1)
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     zoom = INK_SIDE / digit_size(w, h)
     return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
 
