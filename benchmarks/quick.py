@@ -40,7 +40,6 @@ def plain_training(data: str | None = None) -> tuple[float, float]:
 
     from benchmarks import plain
     from training import dataset
-    from training.train import as_input
 
     train, validation, _ = dataset.mnist(data)
     keras.utils.set_random_seed(0)
@@ -48,11 +47,11 @@ def plain_training(data: str | None = None) -> tuple[float, float]:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     began = time.perf_counter()
     history = model.fit(
-        as_input(train.frames),
+        dataset.as_input(train.frames),
         train.labels,
         batch_size=BATCH,
         epochs=EPOCHS,
-        validation_data=(as_input(validation.frames), validation.labels),
+        validation_data=(dataset.as_input(validation.frames), validation.labels),
         verbose=0,
     )
     return time.perf_counter() - began, history.history["val_accuracy"][-1]

@@ -69,7 +69,7 @@ def main() -> None:
 
 def exported(kind: str, source: Path, classify, calibration: np.ndarray | None) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of a model in one format, and with calibration frames, float32 (N, H, W, 1), also in 8 bits."""
-    data = model_file.convert(source) if kind == "tflite" else to_onnx(classify)
+    data = model_file.convert(source, in_8_bits=False) if kind == "tflite" else to_onnx(classify)
     yield f"model.{kind}", data
     if calibration is not None:
         yield f"model-int8.{kind}", to_int8_tflite(classify, calibration) if kind == "tflite" else to_int8_onnx(data, calibration)
