@@ -25,6 +25,7 @@ BROAD = 0.8  # width over height up to which all ink may well be one sign that i
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
+PARTING_SLOPE, PARTING_BIAS = 0.6, 1.85  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -201,7 +202,7 @@ def _reading(model: Model, pieces: list[Piece], probabilities: np.ndarray) -> tu
         return reading, []
     _, path = best_way(pieces, probabilities)
     signs = _signs(probabilities)
-    confidence = certainty(pieces, _scores(probabilities, pieces), [signs[i] for i in path])
+    confidence = certainty(pieces, _scores(probabilities, pieces), path, signs[path])
     digits, chosen = [_digit(probabilities[i], signs[i], pieces[i].box) for i in path], [pieces[i] for i in path]
     text = digits[0]["digit"]
     for digit, before, piece in zip(digits[1:], chosen, chosen[1:], strict=False):
@@ -245,10 +246,25 @@ def _signs(probabilities: np.ndarray) -> np.ndarray:
     return np.where(probabilities[:, NOT_A_DIGIT] >= REFUSAL, NOT_A_DIGIT, probabilities[:, :NOT_A_DIGIT].argmax(1))
 
 
-def certainty(pieces: list[Piece], scores: np.ndarray, signs: list[int]) -> float:
-    """Return the probability of an answer, 0 .. 1: of all ways to part the ink that give these signs, among all ways and all answers.
+def certainty(pieces: list[Piece], scores: np.ndarray, path: list[int], signs: np.ndarray) -> float:
+    """Return the probability of an answer, 0 .. 1: that the ink is parted so, times that these are the signs of its parts.
 
-    scores: float (N, 11), as of `_scores`. The forward algorithm over the parts, once with these signs alone and once with all.
+    scores: float (N, 11), as of `_scores`; path: the places of the answer's pieces; signs: int (len(path),), what they are taken for.
+    Ways to part the ink that are all but the same share what is due to one of them; so the odds of one get Platt's scaling (1999).
+    """
+    share = share_of_ways(pieces, scores, signs)
+    of_signs = math.exp((scores[path, signs] - np.logaddexp.reduce(scores[path], axis=1)).sum())
+    of_parting = share / max(of_signs, 1e-9)
+    if of_parting > 1 - 1e-9:  # there is no other way
+        return of_signs
+    odds = PARTING_SLOPE * math.log(max(of_parting, 1e-9) / (1 - of_parting)) + PARTING_BIAS
+    return of_signs / (1 + math.exp(-odds))
+
+
+def share_of_ways(pieces: list[Piece], scores: np.ndarray, signs: np.ndarray) -> float:
+    """Return the share, 0 .. 1, of all ways to part the ink that give these signs, among all ways and all signs.
+
+    The forward algorithm over the parts, once with these signs alone and once with all. scores: float (N, 11), as of `_scores`.
     """
     end = max(piece.stop for piece in pieces)
     every = np.full(end + 1, -math.inf)  # log of the summed probability of all that takes the parts up to here

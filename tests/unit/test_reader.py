@@ -71,9 +71,14 @@ def test_a_piece_that_cannot_be_in_a_better_answer_is_not_even_drawn():
     assert reader.read(model({1: 0.8}, {1: 0.8}), [never, piece(0, 1), piece(1, 2)])["text"] == "11"
 
 
-def test_two_equally_good_ways_halve_the_confidence():
+def test_another_way_to_part_the_ink_lowers_the_confidence_and_a_better_one_lowers_it_more():
     whole, left, right = piece(0, 2), piece(0, 1), piece(1, 2)
-    assert reader.read(model({4: 1.0}, {1: 1.0}, {1: 1.0}), [whole, left, right])["confidence"] == pytest.approx(0.5, abs=0.01)
+    as_good, nearly, hardly = (
+        reader.read(model({4: 1.0}, {1: other, 10: 1 - other}, {1: 1.0}), [whole, left, right])["confidence"]
+        for other in (0.99, 0.5, 0.001)
+    )
+    assert as_good < nearly < hardly < 1
+    assert as_good == pytest.approx(1 / (1 + np.exp(-reader.PARTING_BIAS)), abs=0.01)
 
 
 def test_two_ways_to_the_same_answer_share_no_confidence():
