@@ -26,9 +26,19 @@ def build(dropout: float = 0.4) -> keras.Model:
     return keras.Model(frames, layers.Dense(CLASSES, name="logits")(x))
 
 
-def convolution(x, channels: int):
-    """Return a 3x3 convolution with batch normalisation and rectifier: (N, H, W, C) -> (N, H, W, channels)."""
-    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
+def build_quick(dropout: float = 0.25) -> keras.Model:
+    """Return a small network of the same shape outside, for a first try: 1.6 million multiplies a frame."""
+    frames = keras.Input((28, 28, 1), name="frames")
+    x = convolution(frames, 24, 5, strides=2)  # (N, 14, 14, 24)
+    x = convolution(x, 48, strides=2)  # (N, 7, 7, 48)
+    x = convolution(x, 96, strides=2)  # (N, 4, 4, 96)
+    x = layers.Dropout(dropout)(layers.Flatten()(x))
+    return keras.Model(frames, layers.Dense(CLASSES, name="logits")(x))
+
+
+def convolution(x, channels: int, side: int = 3, strides: int = 1):
+    """Return a convolution with batch normalisation and rectifier: (N, H, W, C) -> (N, H / strides, W / strides, channels)."""
+    x = layers.Conv2D(channels, side, strides, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
 
