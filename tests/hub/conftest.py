@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from digit_model import model_file
 from digit_model.model_source import ModelSource
 from digit_model.settings import Settings
 from tests.hub.standin import REPO, StandIn
 
 ROOT = Path(__file__).parents[2]
-OURS = 1e-5  # how far LiteRT may be from Keras
+OURS = model_file.SAME_IN_8_BITS  # how far LiteRT may be from Keras
 
 
 @dataclass(frozen=True)
