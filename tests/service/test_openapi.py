@@ -33,4 +33,4 @@ def test_every_door_is_described_and_nothing_else():
         for method in route.methods - {"HEAD"}
     }
     described = {(path, method) for path, methods in description(Settings())["paths"].items() for method in methods}
-    assert doors == described | {("/openapi.json", "get"), ("/agents.md", "get")}
+    assert doors == described | {(path, "get") for path in ("/openapi.json", "/agents.md", "/examples/{name}")}
