@@ -25,7 +25,7 @@ BROAD = 0.8  # width over height up to which all ink may well be one sign that i
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
-PARTING_SLOPE, PARTING_BIAS = 0.6, 1.85  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
+PARTING_SLOPE, PARTING_BIAS = 0.5, 1.65  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -154,7 +154,7 @@ def read_each(model: Model, drawings: Iterable[list[Piece] | Exception]) -> Iter
     """
     for chunk in _chunks(drawings):
         opened = [drawing if isinstance(drawing, list) else [] for drawing in chunk]
-        first = [[piece for piece in drawing if piece.cost < PLAUSIBLE or piece.stop - piece.start == 1] for drawing in opened]
+        first = [_plausible(drawing) for drawing in opened]
         answers = _classify_each(model, first)
         more = [
             [piece for piece in drawing if piece not in looked_at and piece.cost < -best_way(looked_at, probabilities)[0]]
@@ -165,6 +165,13 @@ def read_each(model: Model, drawings: Iterable[list[Piece] | Exception]) -> Iter
                 yield {"error": str(drawing)}, []
             else:
                 yield _reading(model, first[i] + more[i], np.concatenate([answers[i], others]))
+
+
+def _plausible(drawing: list[Piece]) -> list[Piece]:
+    """Return the pieces that little speaks against; all of them where these do not take the ink to its end."""
+    found = [piece for piece in drawing if piece.cost < PLAUSIBLE]
+    ends = [max((piece.stop for piece in pieces), default=0) for pieces in (found, drawing)]
+    return found if ends[0] == ends[1] else drawing
 
 
 def _chunks(drawings: Iterable[list[Piece] | Exception]) -> Iterator[list[list[Piece] | Exception]]:
