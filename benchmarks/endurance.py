@@ -70,7 +70,7 @@ def endurance(app: App, sessions: int) -> Iterator[str]:
             threads, descriptors = (len(os.listdir(f"/proc/{app.process.pid}/{kind}")) for kind in ("task", "fd"))
             temporary = sum(path.stat().st_size for path in app.folder.glob("gradio/**/*") if path.is_file())
             yield (
-                f"after {part.stop:,} sessions ({time.perf_counter() - began:.0f} s): {memory(app, 'VmRSS'):.0f} MB, "
+                f"after {part.stop:,} sessions ({time.perf_counter() - began:.0f} s): {memory(app.process.pid, 'VmRSS'):.0f} MB, "
                 f"{temporary / 1e6:.1f} MB of temporary files, {threads} threads, {descriptors} descriptors"
             )
 
