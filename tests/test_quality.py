@@ -29,6 +29,26 @@ def test_the_file_is_small():
     assert (ROOT / "digit_model" / "model.keras").stat().st_size <= 4_000_000
 
 
+def test_8_bits_change_no_answer_and_hardly_a_probability(model, people_data):
+    floats = reader.Model.load(converted_to(model.path.with_name("floats.tflite"), in_8_bits=False), info={})
+    _, validation, _ = dataset.mnist(str(people_data / "mnist.npz"))
+    in_8_bits, in_floats = (evaluate.classify(each, validation.frames[:1000].astype(np.float32) / 255) for each in (model, floats))
+    assert 0 < np.abs(in_8_bits - in_floats).max() < 0.1
+    assert (in_8_bits.argmax(1) == in_floats.argmax(1)).all()
+
+
+def test_where_8_bits_would_change_a_probability_too_much_floats_are_served(monkeypatch, tmp_path):
+    monkeypatch.setattr(model_file, "SAME_IN_8_BITS", 0)
+    served, floats = (converted_to(tmp_path / name, in_8_bits) for name, in_8_bits in (("served", True), ("floats", False)))
+    frames, _ = model_file._self_test_frames(28, 28)
+    assert np.array_equal(model_file.run(served.read_bytes(), frames), model_file.run(floats.read_bytes(), frames))
+
+
+def converted_to(path: Path, in_8_bits: bool) -> Path:
+    path.write_bytes(model_file.convert(ROOT / "digit_model" / "model.keras", in_8_bits))
+    return path
+
+
 def test_mnist_test_part(model, people_data):
     _, _, test = dataset.mnist(str(people_data / "mnist.npz"))
     figures = evaluate.on_mnist(model, test)

@@ -141,6 +141,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(error))
 
 
+def defaults(option: str) -> str:
+    """Return what each preset has for an option, for its help."""
+    return ", ".join(f"{name}: {getattr(preset, option)}" for name, preset in PRESETS.items())
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the options of a run, by default the command line's. Ends the program with a line when they are wrong."""
     args = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split(":")[0])
@@ -149,10 +154,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     args.add_argument(
         "--preset", choices=PRESETS, default="full", help="full: the bundled model's; quick: a small one on MNIST as it is, in a minute"
     )
-    args.add_argument("--epochs", type=int, help="each all of MNIST, and of full three quarters as much on top (default 28; quick: 4)")
+    args.add_argument("--epochs", type=int, help=f"each all of MNIST, and of full three quarters as much on top ({defaults('epochs')})")
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")
-    args.add_argument("--learning-rate", type=float, help="at its peak (default 0.002; quick: 0.006)")
+    args.add_argument("--learning-rate", type=float, help=f"at its peak ({defaults('learning_rate')})")
     args.add_argument("--limit", type=int, help="train on so many images of the data only, to try the road")
     args.add_argument("--tensorboard", help="folder for TensorBoard logs")
     args = args.parse_args(arguments)
