@@ -11,7 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from digit_model import frames, hands, image, settings, strokes
+from digit_model import frames, hands, image, model_file, settings, strokes
 from tests.road.conftest import BUNDLED
 from training import dataset, evaluate, network, own_data, people, train
 
@@ -189,6 +189,7 @@ def test_the_bundled_model_is_trained_on_with_own_pictures_and_the_run_can_be_wa
     assert model.layers[-1].name == "probabilities"  # temperature and softmax stand there once, as in the bundled one
     _, _, test = dataset.mnist(str(folder))
     assert (model.predict(dataset.as_input(test.frames), verbose=0).argmax(1) == test.labels).mean() >= 0.9
+    assert model_file.convert(BUNDLED, in_8_bits=False)  # of the bfloat16 of training nothing is left: LiteRT and Keras agree
 
     written = EventAccumulator(str(logs), {"tensors": 0}).Reload()
     assert set(written.Tags()["tensors"]) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "confusion", "mistakes"}
