@@ -50,10 +50,10 @@ def attacks(app: App) -> str:
     for name, body, kind in inputs:
         forget_peak(app)
         began = time.perf_counter()
-        with children(app) as others:
+        with sums(app) as together:
             reply = requests.post(f"{app.url}/predict", data=body, headers={"Content-Type": kind}, timeout=300)
         taken.append((time.perf_counter() - began, name))
-        peaks.append((memory(app.process.pid, "VmHWM") - rest + max(others.values(), default=0), name))
+        peaks.append((max(memory(app.process.pid, "VmHWM"), *together) - rest, name))
         if reply.status_code >= 500:
             raise SystemExit(f"{name}: {reply.status_code} {reply.text}")
     return "{}: all answered, the slowest in {:.2f} s ({}), memory at most {:.0f} MB above rest ({})".format(
@@ -89,30 +89,35 @@ def session(app: App, number: int) -> None:
 
 def memory(process: int, kind: str) -> float:
     """Return a process's resident memory in MB: VmRSS now, VmHWM at most since forget_peak. 0 for one that has ended."""
-    found = re.search(rf"{kind}:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-    return int(found[1]) / 1000 if found else 0
+    with suppress(OSError):  # it has just ended
+        if found := re.search(rf"{kind}:\s+(\d+)", Path(f"/proc/{process}/status").read_text()):
+            return int(found[1]) / 1000
+    return 0
 
 
 @contextmanager
-def children(app: App) -> Iterator[dict[int, float]]:
-    """Collect, while it is open, the most memory that each child of the app has had: it opens large pictures in such, one at a time."""
-    most, stop = {}, threading.Event()
+def sums(app: App) -> Iterator[list[float]]:
+    """Collect, while it is open and 200 times a second, the memory of the app and its children: it opens large pictures in such."""
+    found, stop = [0.0], threading.Event()
 
     def look() -> None:
         while not stop.wait(0.005):
-            for process in Path(f"/proc/{app.process.pid}/task").glob("*/children"):
-                with suppress(OSError):
-                    most.update(
-                        {int(child): memory(int(child), "VmHWM") or most.get(int(child), 0) for child in process.read_text().split()}
-                    )
+            children = [child for task in Path(f"/proc/{app.process.pid}/task").glob("*/children") for child in numbers_in(task)]
+            found.append(memory(app.process.pid, "VmRSS") + sum(memory(child, "VmHWM") for child in children))
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        yield most
+        yield found
     finally:
         stop.set()
         thread.join()
+
+
+def numbers_in(file: Path) -> list[int]:
+    with suppress(OSError):  # the thread has just ended
+        return [int(number) for number in file.read_text().split()]
+    return []
 
 
 def forget_peak(app: App) -> None:
