@@ -5,7 +5,6 @@ Nothing may be worse than linear: between no two measurements that are a decade 
 
 import ctypes
 import itertools
-import json
 import math
 import os
 import time
@@ -15,6 +14,7 @@ from statistics import median
 
 import cv2
 import numpy as np
+import orjson
 import requests
 
 from benchmarks import apps, process
@@ -47,8 +47,8 @@ def growth(folder: Path) -> Iterator[dict]:
         [[two]] = [apps.twos(1)]
         along = np.linspace(0, len(two) - 1, points)
         stroke = np.stack([np.interp(along, range(len(two)), axis) for axis in np.array(two).T], 1)
-        body = json.dumps([stroke.tolist()])
-        return lambda: read(model, pieces_of_strokes(parse(json.loads(body), Settings.max_points, Settings.max_strokes)))["text"]
+        body = orjson.dumps([stroke.tolist()])
+        return lambda: read(model, pieces_of_strokes(parse(orjson.loads(body), Settings.max_points, Settings.max_strokes)))["text"]
 
     def number(digits: int) -> Callable[[], str]:
         data = process.encoded(sheet(digits), "PNG")

@@ -1,13 +1,13 @@
 """The plain HTTP doors, on Gradio's own port: POST /predict, GET /health, and what describes them. app.py hands them to launch()."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import orjson
 from gradio.route_utils import get_root_url
 from PIL import Image
 from starlette.datastructures import UploadFile
@@ -96,8 +96,8 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
 
         def opened() -> tuple[list[Piece], object]:
             try:
-                value = json.loads(body)
-            except (ValueError, RecursionError):
+                value = orjson.loads(body)
+            except ValueError:
                 raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
             if not isinstance(value, dict) or "strokes" not in value:
                 raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
