@@ -213,10 +213,11 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
             verbose=progress,
         )
 
+    seen = network.with_views(model)
     temperature = 1.0
     if len(validation) >= ENOUGH:
-        temperature = fit_temperature(model.predict(dataset.as_input(validation.frames), verbose=0), validation.labels)
-    network.calibrated(model, temperature).save(args.out / "model.keras")
+        temperature = fit_temperature(seen.predict(dataset.as_input(validation.frames), verbose=0), validation.labels)
+    network.calibrated(seen, temperature).save(args.out / "model.keras")
     settings = {
         "preset": args.preset,
         "epochs": args.epochs,
@@ -252,9 +253,10 @@ def with_drawn_shapes(train: dataset.Split, args: argparse.Namespace, model: ker
 def go_on_from(path: Path, model: keras.Model) -> None:
     """Give the network the weights of a model.keras that was trained here, the served one for example. Raises DataError."""
     try:
-        weights = model_file.open_keras(path).get_weights()  # its temperature and softmax have none
+        served = model_file.open_keras(path)
     except (model_file.Refused, OSError) as error:
         raise DataError(f"--init {path} cannot be opened: {error}.") from error
+    weights = next((layer.get_weights() for layer in served.layers if layer.name == network.NETWORK), [])
     if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
         raise DataError(f"--init {path} has other layers than training/network.py builds: leave --init out, or build its layers there.")
     model.set_weights(weights)

@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from digit_model import frames, hands, reader, strokes
-from training import augmentation, dataset, train
+from training import augmentation, dataset, network, train
 from training.judge import calibration
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,23 @@ def test_validation_is_kept_from_training(small_mnist):
     assert len(train_part) == 6300
     assert len(validation) == 700
     assert not numbers[0] & numbers[1]
+
+
+def test_a_view_is_the_frame_turned_about_its_middle():
+    frame = frames.frame(strokes.ink(hands.draw("4", np.random.default_rng(0))))
+    for angle in (-network.TURN, network.TURN):
+        turn = cv2.getRotationMatrix2D((13.5, 13.5), np.degrees(angle), 1)
+        expected = cv2.warpAffine(frame, turn, (28, 28), flags=cv2.INTER_LINEAR)
+        view = np.asarray(network.turned(frame[None, ..., None], angle))[0, ..., 0]
+        assert np.abs(view - expected).mean() < 0.02 < 0.1 < np.abs(view - expected[:, ::-1]).mean()
+
+
+def test_the_logits_of_a_model_are_the_mean_of_its_three_views():
+    inner = network.build_quick()
+    frame = frames.frame(strokes.ink(hands.draw("4", np.random.default_rng(0))))[None, ..., None]
+    views = np.concatenate([frame, network.turned(frame, network.TURN), network.turned(frame, -network.TURN)])
+    expected = np.asarray(inner(views)).mean(0)
+    np.testing.assert_allclose(network.with_views(inner)(frame)[0], expected, atol=1e-5)
 
 
 def test_the_temperature_undoes_overconfidence():
