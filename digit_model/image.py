@@ -18,8 +18,8 @@ from digit_model.frames import DIGIT_BOX
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"]
 REDUCED_PIXELS = 16_000_000  # larger pictures only as JPEG, which is decoded at 1/2, 1/4 or 1/8
 LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it still has 50
-COARSE_SIDE = 96  # pixels, longest side where colour, polarity and line width are found
-WIDTHS = 0.05, 0.15, 0.4  # of the longest side: ink is narrower than one of these, paper is wider
+COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
+WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
 ROW = 1.5, 8  # width over height of what may be a row of digits that touch
@@ -91,7 +91,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
 def marks(image: Image.Image) -> list[Mark]:
     """Return the marks of a picture in reading order; an empty list where it is blank."""
     colours = rgb(image)  # uint8 (H, W, 3)
-    coarse = shrunk(colours, COARSE_SIDE)
+    coarse = shrunk(colours, COARSE_SIDE * max(colours.shape) / extent(colours))
     ink = find_ink(coarse)
     if ink is None:
         return []
@@ -124,6 +124,12 @@ def rgb(image):
     light = (pixels[..., :3] * opaque).mean() / max(opaque.mean(), 1e-6)
     paper = 0 if opaque.mean() < 0.5 and light > 200 else 255
     return (pixels[..., :3] * opaque + paper * (1 - opaque) + 0.5).astype(np.uint8)
+
+
+def extent(pixels):
+    """Return the longest side of a picture, of a strip twice its shortest: a row of digits is looked at as finely as one of them."""
+    height, width = pixels.shape[:2]
+    return min(max(height, width), 2 * min(height, width))
 
 
 def shrunk(pixels, side):
@@ -159,11 +165,14 @@ def find_ink(coarse):
                 continue
             main = pieces.weight.argmax()
             line, size = pieces.line(main), pieces.size[main]
-            score = pieces.weight[main] / size**0.5 * min(1, size / line / 8) * (1 - width) ** 2
+            stroke = pieces.h[main] < 1.2 * line  # what is wide may be one stroke of a digit, and no row
+            digit = size if stroke else digit_size(pieces.w[main], pieces.h[main])
+            thin = digit / line
+            if pieces.w[main] > 0.85 * coarse.shape[1]:  # ruled paper that hangs together with a digit
+                digit = size
+            score = pieces.weight[main] / size**0.5 * min(1, thin / 8) * (1 - width) ** 2
             second = max(second, min(score, best[0]))
-            across = pieces.w[main] > 0.85 * coarse.shape[1]  # ruled paper that hangs together with a digit
-            digit = size if across else digit_size(pieces.w[main], pieces.h[main])
-            best = max(best, (score, (direction, line, digit), size / line), key=lambda found: found[0])
+            best = max(best, (score, (direction, line, digit), thin), key=lambda found: found[0])
         if best[0] > 4 * second and best[2] > 7:  # clear at once, as mostly; it halves the time
             break
     return best[1]
@@ -180,14 +189,14 @@ def seen_along(direction, colours):
 
 
 def closed(pixels, width):
-    """Return the picture with everything dark filled from around that is narrower than `width`, a part of the longest side."""
-    side = max(5, round(max(pixels.shape) * width)) | 1
+    """Return the picture with everything dark filled from around that is narrower than `width`, a part of the extent."""
+    side = max(5, round(extent(pixels) * width)) | 1
     return cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
 
 
 def subtract_paper(plane, line):
     """Return uint8 (H, W): how much darker than the paper around it a pixel is, in parts of the paper's light."""
-    paper = closed(plane, (2 * line + 3) / max(plane.shape))
+    paper = closed(plane, (2 * line + 3) / extent(plane))
     return cv2.divide(cv2.subtract(paper, plane), cv2.max(paper, 100), scale=255)  # 100: a dark table's noise stays small
 
 
@@ -286,6 +295,12 @@ class Pieces:
         piece = (self.labels[around] == i + 1).view(np.uint8)
         return 2 * cv2.distanceTransform(piece, cv2.DIST_L2, 3).max()  # to the nearest paper; the picture's edge is none
 
+    def typical_line(self, group):
+        """Return the width of most of the line of several pieces, in pixels: of a loop that ran full, its widest is many times that."""
+        x, y, w, h = self.box(group)
+        part = np.pad(self.among(group)[self.labels[y : y + h, x : x + w]], 1)
+        return 4 * np.median(cv2.distanceTransform(part, cv2.DIST_L2, 3)[part > 0])  # across a line, half of it is so near to its edge
+
     def among(self, group):
         """Return uint8 (N + 1,), 1 at the labels of several pieces."""
         chosen = np.zeros(len(self.size) + 1, np.uint8)
@@ -307,7 +322,8 @@ class Pieces:
 def groups(pieces):
     """Return the pieces of each digit: lists of indices, none where the main piece is no line of ink.
 
-    A tall piece is a digit, or part of the one it stands above or overlaps; a small one belongs to the nearest digit, or is a speck.
+    A tall piece is a digit, or part of the one it stands above or overlaps; so are two halves together, one over the other. A small one
+    belongs to the nearest digit, or is a speck.
     """
     p = pieces
     if not p.weight.any():
@@ -320,13 +336,14 @@ def groups(pieces):
     worth &= (p.size < p.size[main]) | (p.weight > 0.5 * p.weight[main])
     worth[main] = True
     chosen = np.flatnonzero(worth)[np.argsort(-p.h[worth])][:60]  # more than that is texture
-    tall = p.h[chosen] > 0.55 * p.size[chosen].max()
-    tall[0] = True
+    tall = 0.55 * p.size[chosen].max()
     found = []
-    for i in chosen[tall]:
-        home = next((group for group in found if one_digit(p, group, i)), None)
+    for i in chosen:
+        belongs = one_digit if p.h[i] > tall else are_halves
+        home = next((group for group in found if belongs(p, group, i)), None)
         home.append(i) if home else found.append([i])
-    small = list(chosen[~tall])
+    found = [group for group in found if p.box(group)[3] > tall] or found[:1]
+    small = [i for i in chosen if not any(i in group for group in found)]
     while small:  # the nearest first: it may bridge the way to the next
         apart = np.array([[distance(p, group, i) for group in found] for i in small])
         i, home = np.unravel_index(apart.argmin(), apart.shape)
@@ -362,6 +379,12 @@ def one_digit(p, group, i):
     return along < 0.15 * max(h, p.h[i]) and across < (-0.25 * min(w, p.w[i]) if beside else 0.05 * max(h, p.h[i]))
 
 
+def are_halves(p, group, i):
+    """Return whether two pieces of about the same size are over each other, as the two rings of an 8 may be."""
+    across, along, w, h = p.gaps(group, i)
+    return 0.6 < h / p.h[i] < 1.7 and across < -0.5 * min(w, p.w[i]) and along < 0.25 * max(h, p.h[i])
+
+
 def distance(p, group, i):
     """Return how far a small piece is from a digit, in parts of its height; sideways, where the next digit may be, it counts thrice."""
     across, along, _, h = p.gaps(group, i)
@@ -372,7 +395,7 @@ def is_like(p, group, best):
     """Return whether a group is a digit like the best one, and no speck, caption or line at the edge."""
     _, _, width, height = p.box(group)
     alike = 0.5 < height / p.box(best)[3] < 2 and height > 0.3 * width and p.clear[group].min() > 0.9
-    return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and max(map(p.line, group)) > 0.5 * max(map(p.line, best))
+    return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and p.typical_line(group) > 0.5 * p.typical_line(best)
 
 
 def cut_out(p, group):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageOps
 
-from digit_model import frames, image, strokes
+from digit_model import frames, hands, image, strokes
+from training import people
 
 LIMIT = 50_000_000
 SEVEN = [(110, 90), (190, 90), (140, 210)]
@@ -351,6 +352,35 @@ def test_a_digit_in_several_pieces_stays_one():
         (mark,) = image.marks(pil(painted(ink)))
         rows = np.flatnonzero((ink > 0.5).any(1))
         assert mark.box[3] == pytest.approx(rows[-1] - rows[0], abs=4)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 10, 25, 42])
+def test_a_long_row_of_thin_digits_is_not_taken_for_gaps_in_dark_ink(seed):
+    rng = np.random.default_rng(seed)
+    pool = [(digit, hands.draw(digit, rng, wildness=0.5), 0) for digit in "0123456789"]
+    text = ""
+    while len(text) != 6:
+        text, row = people.number(pool, (0.12, 0.4), rng)
+    assert len(image.marks(people.picture(row, rng, line=5))) == 6
+
+
+def test_an_8_of_two_rings_that_do_not_touch_is_one_digit_beside_another():
+    canvas = np.full((200, 300), 245, np.uint8)
+    cv2.polylines(canvas, [np.array([[40, 40], [120, 40], [80, 160]])], False, 30, 9, cv2.LINE_AA)
+    for middle, radius in ((66, 22), (136, 26)):
+        cv2.ellipse(canvas, (210, middle), (radius, radius), 0, 0, 360, 30, 9, cv2.LINE_AA)
+    _, eight = image.marks(Image.fromarray(canvas))
+    assert eight.box[1::2] == pytest.approx((40, 126), abs=3)
+
+
+def test_a_9_whose_loop_is_full_does_not_make_other_lines_look_too_thin():
+    canvas = np.full((200, 340), 245, np.uint8)
+    cv2.circle(canvas, (70, 65), 22, 30, cv2.FILLED, cv2.LINE_AA)
+    cv2.polylines(canvas, [np.array([[90, 65], [86, 110], [60, 165]])], False, 30, 8, cv2.LINE_AA)
+    for x in (170, 270):
+        six = np.array([[x + 20, 40], [x - 15, 110], [x - 10, 150], [x + 20, 150], [x + 15, 115]])
+        cv2.polylines(canvas, [six], False, 30, 8, cv2.LINE_AA)
+    assert len(image.marks(Image.fromarray(canvas))) == 3
 
 
 BLANKS = {
