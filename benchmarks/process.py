@@ -16,6 +16,7 @@ from digit_model import hands, local, model_file, reader
 from digit_model.image import open_image
 from digit_model.reader import Model, pieces_of_image, read
 from digit_model.settings import Settings
+from training import network
 
 MODEL = ROOT / "digit_model" / "model.keras"
 SAME = model_file.SAME_IN_8_BITS  # how far probabilities of the same network may differ between runtimes, ours in 8 bits
@@ -54,7 +55,7 @@ def frames(folder: Path) -> Iterator[dict]:
     """Yield what one frame costs, and many, against model.predict, the runtimes alone and the machine's matrix products."""
     from benchmarks import plain  # TensorFlow takes memory and threads: the pictures come before
 
-    model, network = local.model(), plain.network()
+    model, plain_network = local.model(), plain.network()
     lite, onnx = litert(model.path), onnx_runtime(to_onnx(folder / "model.onnx"))
     drawings, _ = hands.self_test_digits()
     digits = np.stack([reader.pieces_of_strokes(drawing)[-1].frame for drawing in drawings])[..., None]  # (40, 28, 28, 1)
@@ -63,7 +64,7 @@ def frames(folder: Path) -> Iterator[dict]:
         if (apart := max(np.abs(other(digit[None]) - model.classify(digit[None])).max() for digit in digits)) > SAME:
             raise ValueError(f"the runtimes differ by {apart}")
     ours, by_plain, by_lite, by_onnx = in_turn(
-        100, lambda: model.classify(one), lambda: network.predict(one, verbose=0), lambda: lite(one), lambda: onnx(one)
+        100, lambda: model.classify(one), lambda: plain_network.predict(one, verbose=0), lambda: lite(one), lambda: onnx(one)
     )
     yield faster("one frame to probabilities, against model.predict", 100, ours, by_plain, "plain")
     name, taken = min((("LiteRT", by_lite), ("ONNX Runtime", by_onnx)), key=lambda found: median(found[1]))
@@ -116,6 +117,8 @@ def to_onnx(path: Path) -> Path:
 
 
 def multiplications(path: Path) -> float:
-    """Return how many products of two numbers a Keras model takes for a frame."""
-    layers = [layer for layer in model_file.open_keras(path).layers if hasattr(layer, "kernel")]
-    return sum(np.prod(layer.output.shape[1:]) * np.prod(layer.kernel.shape[:-1]) for layer in layers)
+    """Return how many products of two numbers the bundled model takes for a frame; what turns its views, a thousandth of it, left out."""
+    model = model_file.open_keras(path)
+    views = len(model.get_layer("logits").input)
+    layers = [layer for layer in model.get_layer(network.NETWORK).layers if hasattr(layer, "kernel")]
+    return views * sum(np.prod(layer.output.shape[1:]) * np.prod(layer.kernel.shape[:-1]) for layer in layers)

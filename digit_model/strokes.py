@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
-LINE = 0.115  # thickness of the redrawn line in parts of the longest side; MNIST's digits have about 2.3 of 20 pixels
+LINE = 0.1  # thickness of the redrawn line in parts of the longest side: 2 of a frame's 20 pixels, read a little better than MNIST's 2.3
 
 
 class UnreadableStrokes(ValueError):

@@ -16,6 +16,7 @@ from training import own_data
 
 DATA = "an .npz in the layout of keras.datasets.mnist, or a folder of pictures by label; without it Keras downloads MNIST"  # of --data
 VALIDATION = 5_000  # of MNIST's train part, a tenth of a smaller one, kept from training: the temperature and every choice are made on them
+LINE = 0.115  # median thickness of drawn lines in parts of the longest side: MNIST's digits have about 2.3 of 20 pixels
 MIRRORED = (3, 4, 6, 7, 9)  # digits whose mirror image is no digit: a mirrored 2 can be a 5, a mirrored 5 a 2
 TURNED = (2, 3, 4, 5, 7)  # digits that are no digit after a quarter turn
 
@@ -109,7 +110,7 @@ def is_upright_stroke(frame: np.ndarray) -> bool:
 
 
 def _frame_of(drawing: list[np.ndarray], rng) -> np.ndarray:
-    line = np.clip(strokes.LINE * np.exp(rng.normal(0, 0.3)), 0.05, 0.25)  # pens differ, and so do MNIST's
+    line = np.clip(LINE * np.exp(rng.normal(0, 0.3)), 0.05, 0.25)  # pens differ, and so do MNIST's
     return np.round(frames.frame(strokes.ink(drawing, line)) * 255).astype(np.uint8)
 
 

@@ -39,7 +39,7 @@ def frame_of(data: bytes) -> np.ndarray:
 
 def differs(data: bytes) -> float:
     """Return how far the picture's frame is from the plain one's, and from the same strokes on the pad, whichever is more."""
-    pad = frames.frame(strokes.ink([np.array(SEVEN, float)]))
+    pad = frames.frame(strokes.ink([np.array(SEVEN, float)], line=0.115))  # about as thick as the picture's
     frame = frame_of(data)
     return max(float(np.abs(frame - other).mean()) for other in (frame_of(encoded(drawn())), pad))
 
