@@ -48,7 +48,7 @@ def convolution(x, channels: int, side: int = 3, strides: int = 1):
 def with_views(network: keras.Model) -> keras.Model:
     """Return a model of the network's mean logits (N, 11) over three views of each frame: as it is, and turned to the left and the right.
 
-    Test-time augmentation: what is mistaken in one view is often seen rightly in the others. It multiplies the work by three.
+    Test-time augmentation: what is mistaken in one view is often seen rightly in the others. It takes three times the work.
     """
     bare = keras.Model(network.input, network.output, name=NETWORK)  # the same layers without an optimizer, which would be saved along
     frames = keras.Input((28, 28, 1), name="frames")

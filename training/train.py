@@ -21,7 +21,6 @@ from training.own_data import DataError
 LEAST = 1_000  # images in an epoch; fewer are shown several times, each time changed anew
 ENOUGH = 500  # validation images for a temperature; by fewer, all of them right, a model would become as sure as can be
 
-BATCH = 256
 WEIGHT_DECAY = 0.02
 
 
@@ -31,14 +30,15 @@ class Preset:
 
     build: Callable[[], keras.Model]
     epochs: int
+    batch: int
     learning_rate: float  # at its peak
     rising: float  # part of the run
     drawn: bool  # with drawn shapes and every frame changed anew, or MNIST as it is
 
 
 PRESETS = {
-    "full": Preset(network.build, 28, 2e-3, 0.05, drawn=True),
-    "quick": Preset(network.build_quick, 4, 6e-3, 0.2, drawn=False),
+    "full": Preset(network.build, 28, 256, 2e-3, 0.05, drawn=True),
+    "quick": Preset(network.build_quick, 3, 128, 7e-3, 0.25, drawn=False),
 }
 
 LAST = 0.23  # of the epochs have the second mix
@@ -62,14 +62,14 @@ class Batches(keras.utils.PyDataset):
     Every batch has its own seed (run, epoch, batch), so that a run that goes on after a stop sees what it would have seen.
     """
 
-    def __init__(self, mnist, digits, others, seed, model, epochs):
+    def __init__(self, mnist, digits, others, seed, model, epochs, batch):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
-        self.mnist, self.digits, self.others, self.seed, self.model = mnist, digits, others, seed, model
+        self.mnist, self.digits, self.others, self.seed, self.model, self.batch = mnist, digits, others, seed, model, batch
         self.last = round(epochs * (1 - LAST))
         self.shuffle(epoch=0)
 
     def __len__(self):
-        return len(self.order) // BATCH
+        return len(self.order) // self.batch
 
     def on_epoch_begin(self):
         self.shuffle(int(self.model.optimizer.iterations) // len(self))
@@ -86,7 +86,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        chosen = [self._at(place) for place in self.order[index * BATCH : (index + 1) * BATCH]]
+        chosen = [self._at(place) for place in self.order[index * self.batch : (index + 1) * self.batch]]
         return np.stack([augment(frame, rng, self.mix.light) for frame, _ in chosen])[..., None], np.array([label for _, label in chosen])
 
     def _at(self, place):
@@ -189,8 +189,8 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
         epoch = {"x": with_drawn_shapes(train, args, model)}
         steps = args.epochs * len(epoch["x"])
     else:
-        epoch = {"x": dataset.as_input(train.frames), "y": train.labels, "batch_size": BATCH}
-        steps = args.epochs * -(-len(train) // BATCH)
+        epoch = {"x": dataset.as_input(train.frames), "y": train.labels, "batch_size": preset.batch}
+        steps = args.epochs * -(-len(train) // preset.batch)
     if args.init:
         go_on_from(args.init, model)
     rising = round(preset.rising * steps)
@@ -247,7 +247,7 @@ def with_drawn_shapes(train: dataset.Split, args: argparse.Namespace, model: ker
         f"{time.time() - began:.0f} s",
         flush=True,
     )
-    return Batches(train, digits, others, args.seed, model, args.epochs)
+    return Batches(train, digits, others, args.seed, model, args.epochs, PRESETS[args.preset].batch)
 
 
 def go_on_from(path: Path, model: keras.Model) -> None:

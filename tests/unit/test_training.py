@@ -70,7 +70,7 @@ def test_a_bare_upright_stroke_is_never_drawn_as_something_that_is_no_digit():
 
 def test_every_epoch_has_as_many_batches():
     split = dataset.Split(np.zeros((4000, 28, 28), np.uint8), np.zeros(4000, int))
-    batches = train.Batches(split, split, split, seed=0, model=None, epochs=10)
+    batches = train.Batches(split, split, split, seed=0, model=None, epochs=10, batch=256)
     lengths = []
     for epoch in range(10):
         batches.shuffle(epoch)
