@@ -45,7 +45,7 @@ class Model:
     @classmethod
     def load(cls, path: Path, info: dict) -> "Model":
         """Open a converted model (.tflite) as model_file.py writes it."""
-        interpreter = Interpreter(str(path), num_threads=2)
+        interpreter = Interpreter(str(path), num_threads=1)  # a second thread saves no time, in 8 bits, and sometimes is long to wake
         entry, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         lock = threading.Lock()  # an interpreter has one set of buffers
         count = None
