@@ -13,7 +13,7 @@ import pytest
 
 from digit_model import frames, hands, strokes
 from tests.road.standin import OWNER, Hub
-from training import hub_commit
+from training import hub_commit, network
 
 ROOT = Path(__file__).parents[2]
 BUNDLED = ROOT / "digit_model" / "model.keras"
@@ -52,7 +52,7 @@ def worse(tmp_path_factory) -> Path:
     import keras
 
     model = keras.saving.load_model(BUNDLED, compile=False)
-    last = model.get_layer("logits")
+    last = model.get_layer(network.NETWORK).get_layer("logits")
     kernel, bias = last.get_weights()
     kernel[:, 4], bias[4] = 0, -30
     last.set_weights([kernel, bias])
