@@ -45,6 +45,11 @@ def test_the_line_is_as_thick_whatever_the_scale_of_the_drawing():
     assert (small > 0.5).sum(1).max() == pytest.approx(strokes.LINE * strokes.DRAWN_BOX, abs=2)
 
 
+def test_how_slowly_the_pen_went_does_not_change_the_ink():
+    line = np.array([[0, 0], [30, 100], [70, 40.0]])
+    assert np.array_equal(strokes.ink([line]), strokes.ink([np.repeat(line, 50, axis=0)]))
+
+
 def test_a_single_point_is_a_dot():
     ink = strokes.ink([np.array([[5.0, 5.0]])])
     assert ink.max() == 1
