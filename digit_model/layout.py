@@ -14,6 +14,7 @@ WIDEST_GAP = 0.35  # between parts of one digit, in parts of the line's height
 FREE_GAP, GAP_COST = 0.05, 12.0  # a gap beyond this inside a digit costs so many nats for each height of the line
 FREE_OVERLAP, OVERLAP_COST = 0.1, 12.0  # an overlap beyond this between two digits likewise
 FREE_WIDTH, WIDTH_COST = 0.8, 4.0  # parts that together are wider than this, in parts of their own height, likewise
+LOW, LOW_COST = 0.75, 12.0  # a digit that is lower than this, in parts of the tallest ink beside it, likewise
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,18 @@ def lines(boxes: np.ndarray) -> list[list[int]]:
     return [sorted(line, key=lambda i: middles[i, 0]) for _, line in found]
 
 
+def cost_of_low(height: float, tallest: float) -> float:
+    """Return what speaks against ink of this height being a digit beside ink so tall, in nats: a hat, a bar or a bit of one is lower."""
+    return LOW_COST * max(0.0, LOW * tallest - height) / max(tallest, 1e-9)
+
+
 def runs(boxes: np.ndarray) -> list[Run]:
     """Return all ways to take neighbouring parts as one digit; a reading uses every part once. boxes: float (N, 4), as for `lines`."""
     out, first = [], 0
     for number, line in enumerate(lines(boxes)):
         left, top, right, bottom = boxes[line].T
         height = max(bottom.max() - top.min(), (right - left).max(), 1e-9)
+        tallest = (bottom - top).max()
         reach = np.maximum.accumulate(right)  # how far right the parts up to here come
         apart = np.append(0, left[1:] - reach[:-1]) / height  # before each part; negative where it overlaps those before
         for start in range(len(line)):
@@ -74,10 +81,11 @@ def runs(boxes: np.ndarray) -> list[Run]:
                 if MOST_PARTS < stop - start < len(line):
                     continue
                 here = slice(start, stop)
-                shape = (right[here].max() - left[here].min()) / max(bottom[here].max() - top[here].min(), 1e-9)
+                run_width, run_height = right[here].max() - left[here].min(), bottom[here].max() - top[here].min()
                 cost = GAP_COST * np.clip(gaps - FREE_GAP, 0, None).sum() + OVERLAP_COST * max(0.0, overlap - FREE_OVERLAP)
+                cost += cost_of_low(run_height, tallest)
                 if stop - start > 1:
-                    cost += WIDTH_COST * max(0.0, shape - FREE_WIDTH)
+                    cost += WIDTH_COST * max(0.0, run_width / max(run_height, 1e-9) - FREE_WIDTH)
                 out.append(Run(line[start:stop], first + start, first + stop, number, float(cost)))
         first += len(line)
     return out

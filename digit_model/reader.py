@@ -8,8 +8,9 @@
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,8 @@ class Piece:
 
     Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
     cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top.
+    part: returns all ways to take the piece's own parts, numbered from 0, the piece as a whole among them; parting_cost: what speaks at
+    least against each of the others, infinity where there are none. Nobody looks for them where the whole leaves no doubt.
     """
 
     draw: Callable[[], np.ndarray]
@@ -79,10 +82,16 @@ class Piece:
     stop: int
     line: int = 0
     cost: float = 0.0
+    parting_cost: float = math.inf
+    part: Callable[[], list["Piece"]] | None = None
 
     @cached_property
     def frame(self) -> np.ndarray:
         return self.draw()
+
+    @cached_property
+    def ways(self) -> list["Piece"]:
+        return self.part()
 
 
 def pieces_of_strokes(drawing: list[np.ndarray]) -> list[Piece]:
@@ -103,19 +112,18 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
     marks = image.marks(picture)
     boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)  # x, y, width, height
     boxes[:, 2:] += boxes[:, :2]
-    pieces: list[Piece] = []
-    for line, members in enumerate(layout.lines(boxes)):
-        for mark in (marks[i] for i in members):
-            first = pieces[-1].stop if pieces else 0
-            pieces += [
-                Piece(partial(_joined, slices), box, first + start, first + stop, line, cost)
-                for slices, box, start, stop, cost in _partings(mark)
-            ]
-    return pieces
+    of_lines = [(line, marks[i]) for line, members in enumerate(layout.lines(boxes)) for i in members]
+    return [_as_one(mark, number, line) for number, (line, mark) in enumerate(of_lines)]
 
 
-def _partings(mark: image.Mark) -> Iterator[tuple]:
-    """Yield (slices, box, start, stop, cost) of the mark as one digit, and where it is wide of every run of the slices it may part into."""
+def _as_one(mark: image.Mark, number: int, line: int) -> Piece:
+    """Return the mark as one piece, which knows how to part itself."""
+    draw = partial(frames.frame, mark.ink)
+    return Piece(draw, mark.box, number, number + 1, line, 0.0, touching.least_cost(mark.ink), partial(_ways, mark, draw, line))
+
+
+def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[Piece]:
+    """Return the mark as one piece, and every run of the slices it may part into."""
     slices, costs = touching.slices(mark.ink)
     costs.append(0.0)  # of the mark's own end
     height = len(mark.ink)
@@ -124,13 +132,15 @@ def _partings(mark: image.Mark) -> Iterator[tuple]:
     boxes = np.array([frames.box(ink) for ink in slices])
     boxes[:, 2:] += boxes[:, :2]
     boxes[boxes[:, 2] == boxes[:, 0]] = [*mark.ink.shape[::-1], 0, 0]  # no ink: takes no part in what follows
-    for start in range(len(slices)):
-        for stop in range(start + 1, len(slices) + 1):
-            (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
-            w, h = right - x, bottom - y
-            if h > 0 and (w <= WIDEST * height or stop - start == len(slices)):
-                box = (mark.box[0] + (x - left) * across, mark.box[1] + (y - top) * down, w * across, h * down)
-                yield slices[start:stop], box, start, stop, (costs[start] + costs[stop]) / 2  # two pieces share what speaks against a seam
+    ways = [Piece(draw, mark.box, 0, len(slices), line)]
+    for start, stop in combinations(range(len(slices) + 1), 2):
+        (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
+        w, h = right - x, bottom - y
+        if h > 0 and w <= WIDEST * height and stop - start < len(slices):
+            box = (mark.box[0] + (x - left) * across, mark.box[1] + (y - top) * down, w * across, h * down)
+            cost = (costs[start] + costs[stop]) / 2 + layout.cost_of_low(h, height)  # two pieces share what speaks against a seam
+            ways.append(Piece(partial(_joined, slices[start:stop]), box, start, stop, line, cost))
+    return ways
 
 
 def _joined(slices: list[np.ndarray]) -> np.ndarray:
@@ -154,17 +164,28 @@ def read_each(model: Model, drawings: Iterable[list[Piece] | Exception]) -> Iter
     """
     for chunk in _chunks(drawings):
         opened = [drawing if isinstance(drawing, list) else [] for drawing in chunk]
-        first = [_plausible(drawing) for drawing in opened]
-        answers = _classify_each(model, first)
-        more = [
-            [piece for piece in drawing if piece not in looked_at and piece.cost < -best_way(looked_at, probabilities)[0]]
-            for drawing, looked_at, probabilities in zip(opened, first, answers, strict=True)
-        ]  # a way that takes a piece is at most as likely as what speaks against the piece lets it be
-        for i, (drawing, others) in enumerate(zip(chunk, _classify_each(model, more), strict=True)):
+        known: dict[Callable, np.ndarray] = {}  # probabilities, by how a piece is drawn: that is the same however its parts are numbered
+        looked_at = [_plausible(_parted(drawing, PLAUSIBLE)) for drawing in opened]
+        _look(model, looked_at, known)
+        looked_at = [_with_doubtful(drawing, pieces, known) for drawing, pieces in zip(opened, looked_at, strict=True)]
+        _look(model, looked_at, known)
+        for drawing, pieces in zip(chunk, looked_at, strict=True):
             if isinstance(drawing, Exception):
                 yield {"error": str(drawing)}, []
             else:
-                yield _reading(model, first[i] + more[i], np.concatenate([answers[i], others]))
+                yield _reading(model, pieces, _of(pieces, known))
+
+
+def _parted(drawing: list[Piece], most: float) -> list[Piece]:
+    """Return the pieces, and of those that may be parted at a cost below `most` all ways to take their parts."""
+    if all(piece.parting_cost >= most for piece in drawing):
+        return drawing
+    pieces: list[Piece] = []
+    for piece in drawing:  # only marks of a picture may be parted, and they stand one after the other
+        first = max((before.stop for before in pieces), default=0)
+        ways = piece.ways if piece.parting_cost < most else [replace(piece, start=0, stop=1)]
+        pieces += [replace(way, start=first + way.start, stop=first + way.stop) for way in ways]
+    return pieces
 
 
 def _plausible(drawing: list[Piece]) -> list[Piece]:
@@ -172,6 +193,15 @@ def _plausible(drawing: list[Piece]) -> list[Piece]:
     found = [piece for piece in drawing if piece.cost < PLAUSIBLE]
     ends = [max((piece.stop for piece in pieces), default=0) for pieces in (found, drawing)]
     return found if ends[0] == ends[1] else drawing
+
+
+def _with_doubtful(drawing: list[Piece], looked_at: list[Piece], known: dict[Callable, np.ndarray]) -> list[Piece]:
+    """Return the pieces that were looked at, and all others that may be in a better answer than the best of these.
+
+    A way that takes a piece is at most as likely as what speaks against the piece lets it be.
+    """
+    doubt = -best_way(looked_at, _of(looked_at, known))[0]
+    return [piece for piece in _parted(drawing, max(doubt, PLAUSIBLE)) if piece.draw in known or piece.cost < doubt]
 
 
 def _chunks(drawings: Iterable[list[Piece] | Exception]) -> Iterator[list[list[Piece] | Exception]]:
@@ -196,10 +226,15 @@ def classified(model: Model, batch: list[np.ndarray]) -> np.ndarray:
     return probabilities
 
 
-def _classify_each(model: Model, groups: list[list[Piece]]) -> list[np.ndarray]:
-    """Return the probabilities of the pieces of each group: float (N, 11)."""
-    probabilities = classified(model, [piece.frame for group in groups for piece in group])
-    return np.split(probabilities, np.cumsum([len(group) for group in groups])[:-1])
+def _look(model: Model, groups: list[list[Piece]], known: dict[Callable, np.ndarray]) -> None:
+    """Classify the pieces of all groups that are not known yet."""
+    new = [piece for group in groups for piece in group if piece.draw not in known]
+    known.update(zip((piece.draw for piece in new), classified(model, [piece.frame for piece in new]), strict=True))
+
+
+def _of(pieces: list[Piece], known: dict[Callable, np.ndarray]) -> np.ndarray:
+    """Return the probabilities of the pieces: float (N, 11)."""
+    return np.array([known[piece.draw] for piece in pieces]).reshape(-1, NOT_A_DIGIT + 1)
 
 
 def _reading(model: Model, pieces: list[Piece], probabilities: np.ndarray) -> tuple[dict, list[Piece]]:

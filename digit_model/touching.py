@@ -1,5 +1,7 @@
 """Proposes where the ink of touching digits may part. NumPy only; reader.py scores all proposals in one batch."""
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -21,21 +23,26 @@ def slices(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
     they can, found as in Avidan and Shamir, "Seam Carving for Content-Aware Image Resizing", 2007.
     """
     height, width = ink.shape
-    if not WIDE * height <= width <= LONG * height:
+    if least_cost(ink) == math.inf:
         return [ink], [0.0]
     cost, ways = seams(ink, ENTER * height)
     best = least_around(cost, MOST * height, APART * height)
     if len(best) * height > MOST_CUTS * width:
         return [ink], [0.0]
     chosen = sorted(best | least_around(cost, MOST * height, FINER * height))
-    cut_cost = CUT_COST * max(0.0, CERTAIN - width / height)
     parts, costs, left = [], [0.0], np.zeros((height, 1), bool)
     for x, path in zip(chosen, followed(ways, chosen, height), strict=True):
         right = np.arange(width) < path[:, None]
         parts.append(ink * (right & ~left))
-        costs.append(cut_cost + (0.0 if x in best else FINER_COST))
+        costs.append(2 * least_cost(ink) + (0.0 if x in best else FINER_COST))
         left = left | right
     return [*parts, ink * ~left], costs
+
+
+def least_cost(ink: np.ndarray) -> float:
+    """Return what speaks at least against a piece of the ink, in nats: half of what speaks against a cut; infinity where there is none."""
+    height, width = ink.shape
+    return CUT_COST * max(0.0, CERTAIN - width / height) / 2 if WIDE * height <= width <= LONG * height else math.inf
 
 
 def least_around(cost: np.ndarray, most: float, reach: float) -> set[int]:

@@ -68,3 +68,13 @@ def test_strokes_that_together_are_wider_than_a_digit_cost_and_a_wide_stroke_alo
     assert wide[1] > 1
     (alone,) = layout.runs(boxes((0, 0, 200, 100)))
     assert alone.cost == 0
+
+
+def test_a_part_much_lower_than_its_neighbours_is_rather_a_hat_than_a_digit():
+    costs = {(r.start, r.stop): r.cost for r in layout.runs(boxes(upright(0), (8, 0, 40, 10)))}
+    assert costs[1, 2] > 5 > costs[0, 1] == costs[0, 2] == 0
+
+
+def test_digits_may_differ_in_height_and_dashes_have_none():
+    assert all(run.cost == 0 for run in layout.runs(boxes(upright(0), (60, 20, 100, 100))))
+    assert [run.cost for run in layout.runs(boxes((0, 50, 40, 50), (80, 50, 120, 50)))] == [0, 0]

@@ -71,6 +71,27 @@ def test_a_piece_that_cannot_be_in_a_better_answer_is_not_even_drawn():
     assert reader.read(model({1: 0.8}, {1: 0.8}), [never, piece(0, 1), piece(1, 2)])["text"] == "11"
 
 
+def mark(number=0):
+    """Return a mark of a picture, of two parts."""
+    draw = piece().draw
+    ways = [reader.Piece(draw, (0, 0, 20, 20), 0, 2), piece(0, 1, cost=0.6), piece(1, 2, cost=0.6)]
+    return reader.Piece(draw, (0, 0, 20, 20), number, number + 1, parting_cost=0.6, part=lambda: ways)
+
+
+def test_a_mark_that_leaves_no_doubt_is_not_even_parted():
+    never = reader.replace(mark(), part=lambda: pytest.fail("parted"))
+    assert reader.read(model({4: 0.8}), [never])["text"] == "4"
+
+
+def test_a_mark_in_doubt_is_parted_and_what_was_seen_of_it_is_not_classified_again():
+    assert reader.read(model({4: 0.1, 10: 0.8}, {1: 0.9}, {7: 0.9}), [mark()])["text"] == "17"
+
+
+def test_the_parts_of_all_marks_are_numbered_through():
+    rows = [{4: 1.0}, {0: 0.1, 10: 0.8}, {9: 1.0}] + [{1: 0.9}, {7: 0.9}] * 3  # three marks, then the parts of each
+    assert reader.read(model(*rows), [mark(0), mark(1), mark(2)])["text"] == "4179"
+
+
 def test_another_way_to_part_the_ink_lowers_the_confidence_and_a_better_one_lowers_it_more():
     whole, left, right = piece(0, 2), piece(0, 1), piece(1, 2)
     as_good, nearly, hardly = (
@@ -96,6 +117,14 @@ def test_frames_are_drawn_at_the_models_own_size():
 
     reader.read(reader.Model(classify, (32, 40), {}), [piece()])
     assert shapes == [(1, 32, 40, 1)]
+
+
+def test_a_low_slice_of_a_mark_costs_more_than_a_high_one():
+    ink = np.zeros((80, 90), np.float32)
+    ink[:, :8] = ink[36:44] = ink[30:50, -8:] = 1  # a tall upright line, and far from it a low one, joined
+    costs = {(way.start, way.stop): way.cost for way in reader._ways(reader.image.Mark(ink, (0, 0, 90, 80)), lambda: ink, 0)}
+    _, last = max(costs)
+    assert costs[last - 1, last] > costs[0, 1] + 5
 
 
 def test_strokes_beside_each_other_may_be_one_digit_or_two():
