@@ -26,7 +26,7 @@ BROAD = 0.8  # width over height up to which all ink may well be one sign that i
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
-PARTING_SLOPE, PARTING_BIAS = 0.5, 1.65  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
+PARTING_SLOPE, PARTING_BIAS = 0.7, 2.0  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
