@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digit_model import model_file, reader
 from training import dataset, evaluate
@@ -92,6 +93,14 @@ def test_changed_mnist(model, people_data):
     _, _, test = dataset.mnist(str(people_data / "mnist.npz"))
     for change, right in evaluate.on_changed_mnist(model, test[:300]).items():
         assert right >= 0.96, change
+
+
+@pytest.mark.parametrize(("number", "label"), [(31409, "3"), (13713, "3"), (26515, "8"), (1077, "3"), (7225, "3")])
+def test_dark_paper_between_thin_light_lines_is_not_taken_for_the_ink(model, people_data, number, label):
+    with np.load(people_data / "mnist.npz") as arrays:
+        canvas = np.pad(arrays["x_train"][number], 14)
+    thinned = evaluate.CHANGES["thinned"](canvas, None)
+    assert reader.read(model, reader.pieces_of_image(Image.fromarray(thinned)))["text"] == label
 
 
 def test_our_own_hands_that_are_no_digits_are_refused(model):

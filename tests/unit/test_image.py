@@ -364,6 +364,14 @@ def test_a_long_row_of_thin_digits_is_not_taken_for_gaps_in_dark_ink(seed):
     assert len(image.marks(people.picture(row, rng, line=5))) == 6
 
 
+def test_a_thin_ring_that_fades_in_places_is_one_mark():
+    canvas = np.zeros((56, 56), np.uint8)
+    cv2.ellipse(canvas, (28, 28), (8, 12), 0, 0, 360, 230, 1, cv2.LINE_AA)
+    canvas[27:29] //= 6
+    (mark,) = image.marks(Image.fromarray(canvas))
+    assert mark.box == pytest.approx((19, 15, 18, 26), abs=2)
+
+
 def test_an_8_of_two_rings_that_do_not_touch_is_one_digit_beside_another():
     canvas = np.full((200, 300), 245, np.uint8)
     cv2.polylines(canvas, [np.array([[40, 40], [120, 40], [80, 160]])], False, 30, 9, cv2.LINE_AA)
