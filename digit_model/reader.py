@@ -72,7 +72,7 @@ class Piece:
 
     Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
     cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top.
-    part: returns all ways to take the piece's own parts, numbered from 0, the piece as a whole among them; parting_cost: what speaks at
+    part: returns all ways to take the piece's own parts, numbered from 0, first of them the piece as a whole; parting_cost: what speaks at
     least against each of the others, infinity where there are none. Nobody looks for them where the whole leaves no doubt.
     """
 
@@ -123,7 +123,7 @@ def _as_one(mark: image.Mark, number: int, line: int) -> Piece:
 
 
 def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[Piece]:
-    """Return the mark as one piece, and every run of the slices it may part into."""
+    """Return the mark as one piece, and after it every run of the slices it may part into."""
     slices, costs = touching.slices(mark.ink)
     costs.append(0.0)  # of the mark's own end
     height = len(mark.ink)
@@ -180,11 +180,11 @@ def _parted(drawing: list[Piece], most: float) -> list[Piece]:
     """Return the pieces, and of those that may be parted at a cost below `most` all ways to take their parts."""
     if all(piece.parting_cost >= most for piece in drawing):
         return drawing
-    pieces: list[Piece] = []
+    pieces, first = [], 0
     for piece in drawing:  # only marks of a picture may be parted, and they stand one after the other
-        first = max((before.stop for before in pieces), default=0)
-        ways = piece.ways if piece.parting_cost < most else [replace(piece, start=0, stop=1)]
-        pieces += [replace(way, start=first + way.start, stop=first + way.stop) for way in ways]
+        whole, *others = piece.ways if piece.parting_cost < most else [replace(piece, start=0, stop=1)]
+        pieces += [replace(way, start=first + way.start, stop=first + way.stop) for way in (whole, *others)]
+        first += whole.stop
     return pieces
 
 
