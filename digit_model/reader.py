@@ -119,7 +119,7 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
 def _as_one(mark: image.Mark, number: int, line: int) -> Piece:
     """Return the mark as one piece, which knows how to part itself."""
     draw = partial(frames.frame, mark.ink)
-    return Piece(draw, mark.box, number, number + 1, line, 0.0, touching.least_cost(mark.ink), partial(_ways, mark, draw, line))
+    return Piece(draw, mark.box, number, number + 1, line, 0.0, touching.cut_cost(mark.ink) / 2, partial(_ways, mark, draw, line))
 
 
 def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[Piece]:

@@ -23,7 +23,7 @@ def slices(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
     they can, found as in Avidan and Shamir, "Seam Carving for Content-Aware Image Resizing", 2007.
     """
     height, width = ink.shape
-    if least_cost(ink) == math.inf:
+    if (against_cut := cut_cost(ink)) == math.inf:
         return [ink], [0.0]
     cost, ways = seams(ink, ENTER * height)
     best = least_around(cost, MOST * height, APART * height)
@@ -34,15 +34,15 @@ def slices(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
     for x, path in zip(chosen, followed(ways, chosen, height), strict=True):
         right = np.arange(width) < path[:, None]
         parts.append(ink * (right & ~left))
-        costs.append(2 * least_cost(ink) + (0.0 if x in best else FINER_COST))
+        costs.append(against_cut + (0.0 if x in best else FINER_COST))
         left = left | right
     return [*parts, ink * ~left], costs
 
 
-def least_cost(ink: np.ndarray) -> float:
-    """Return what speaks at least against a piece of the ink, in nats: half of what speaks against a cut; infinity where there is none."""
+def cut_cost(ink: np.ndarray) -> float:
+    """Return what speaks at least against a cut of the ink, float32 (H, W), in nats; infinity where it is too narrow or long for one."""
     height, width = ink.shape
-    return CUT_COST * max(0.0, CERTAIN - width / height) / 2 if WIDE * height <= width <= LONG * height else math.inf
+    return CUT_COST * max(0.0, CERTAIN - width / height) if WIDE * height <= width <= LONG * height else math.inf
 
 
 def least_around(cost: np.ndarray, most: float, reach: float) -> set[int]:
