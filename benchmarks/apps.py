@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
@@ -75,11 +75,11 @@ def doors(folder: Path) -> Iterator[dict]:
         by_client, by_plain, by_nothing = client(url), client(plain_url), client(nothing_url)
         for ready in (lambda: post(url), by_client, by_plain, by_nothing):
             until(ready)
-        ours, others = in_turn(40, lambda: post(url), by_plain)
+        ours, others = in_turn(40, asking(url, request("/predict", picture()), "3"), by_plain)
         yield faster("POST /predict, against the plain app by gradio_client", 20, ours, others, "plain")
         ours, others = in_turn(40, by_client, by_nothing)
         yield as_long("gradio_client /predict, against an endpoint that does nothing", 1.1, ours, others, "nothing")
-        ours, others = in_turn(60, lambda: post(url, twos(6)), lambda: post(url, twos(1)))
+        ours, others = in_turn(60, *(asking(url, request("/predict", drawing(count)), "2" * count) for count in (6, 1)))
         yield as_long("six drawn digits by POST /predict, against one", 3, ours, others, "one_digit")
 
 
@@ -96,16 +96,16 @@ def many_clients(folder: Path) -> Iterator[dict]:
         until(lambda: post(url))
         until(lambda: post(bare_url))
         same_answers(url, bare_url)
-        for what, ours, other in (
-            ("pictures", request("/predict", picture()), request("/predict", picture())),
-            ("drawings", request("/predict", drawing()), request("/strokes", drawing())),
+        for what, expected, ours, other in (
+            ("pictures", "3", request("/predict", picture()), request("/predict", picture())),
+            ("drawings", "2", request("/predict", drawing()), request("/strokes", drawing())),
         ):
             rates, other_rates, waits = [], [], []
             for _ in range(ROUNDS):
-                rate, taken = answered(url, ours, CLIENTS, ROUND)
+                rate, taken = answered(url, ours, expected, CLIENTS, ROUND)
                 rates.append(rate)
                 waits += taken
-                other_rates.append(answered(bare_url, other, CLIENTS, ROUND)[0])
+                other_rates.append(answered(bare_url, other, expected, CLIENTS, ROUND)[0])
             ratio, wait = median(rates) / median(other_rates), 1e3 * quantiles(waits, n=100)[98]
             yield row(
                 f"{what} of {CLIENTS} clients by POST /predict, against FastAPI and ONNX Runtime",
@@ -130,8 +130,8 @@ def picture() -> dict:
     return {"files": {"image": ("3.png", EXAMPLE.read_bytes(), "image/png")}}
 
 
-def drawing() -> dict:
-    return {"json": {"strokes": twos(1)}}
+def drawing(digits: int = 1) -> dict:
+    return {"json": {"strokes": twos(digits)}}
 
 
 def request(path: str, body: dict) -> tuple[str, bytes, dict]:
@@ -140,22 +140,32 @@ def request(path: str, body: dict) -> tuple[str, bytes, dict]:
     return path, prepared.body, {"Content-Type": prepared.headers["Content-Type"]}
 
 
-def answered(url: str, asked: tuple, clients: int, seconds: float) -> tuple[float, list[float]]:
+def asking(url: str, asked: tuple, expected: str) -> Callable[[], None]:
+    """Return a call that asks one question over a connection that is kept, and raises RuntimeError where another text is read."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+
+    def ask() -> None:
+        connection.request("POST", *asked)
+        reply = connection.getresponse()
+        answer = reply.read()
+        if reply.status != 200 or json.loads(answer)["text"] != expected:
+            raise RuntimeError(f"{url} answered {reply.status}: {answer[:200]!r}")
+
+    return ask
+
+
+def answered(url: str, asked: tuple, expected: str, clients: int, seconds: float) -> tuple[float, list[float]]:
     """Let so many clients, each with a connection of its own, ask one question again and again.
 
-    Return how many answers came a second, and the seconds each took. Raises RuntimeError where one is no answer.
+    Return how many answers came a second, and the seconds each took. Raises RuntimeError where another text is read.
     """
     began = time.perf_counter()
 
     def ask(_) -> list[float]:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-        taken = []
+        ask_once, taken = asking(url, asked, expected), []
         while time.perf_counter() < began + seconds:
             start = time.perf_counter()
-            connection.request("POST", *asked)
-            reply = connection.getresponse()
-            if reply.status != 200 or not json.loads(reply.read())["text"]:
-                raise RuntimeError(f"{url} answered {reply.status}")
+            ask_once()
             taken.append(time.perf_counter() - start)
         return taken
 

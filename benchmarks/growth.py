@@ -119,7 +119,7 @@ def call(url: str, count: int) -> float:
 
 def wait(url: str, clients: int) -> float:
     """Return how many seconds an answer takes while so many clients ask, in the median."""
-    return median(apps.answered(url, apps.request("/predict", apps.picture()), clients, LONGEST + clients / 50)[1])
+    return median(apps.answered(url, apps.request("/predict", apps.picture()), "3", clients, LONGEST + clients / 50)[1])
 
 
 def grew(what: str, sizes: tuple, times: list[float], held: list[float]) -> dict:
