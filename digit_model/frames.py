@@ -7,7 +7,6 @@ import numpy as np
 
 FRAME = 28  # pixels, side of a frame, as in MNIST
 DIGIT_BOX = 20  # pixels, longest side of a digit in its frame, as in MNIST
-SOFT = 0.5  # pixels, standard deviation of the blur that a scan of one bit a pixel gets; chosen on MNIST's validation part as such scans
 INK_EDGE = 0.1  # ink below this is the fading edge of a line and does not count for a digit's extent
 
 
@@ -17,21 +16,10 @@ def frame(ink: np.ndarray) -> np.ndarray:
     ink: float32 (H, W), 0 paper .. 1 ink, any size. The digit is fitted into 20x20 keeping its shape and placed so that its
     centre of mass is the centre of 28x28 (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
     """
-    cropped = crop(softened(ink))
+    cropped = crop(ink)
     if cropped.size == 0:
         return np.zeros((FRAME, FRAME), np.float32)
     return center_by_mass(fit_to_box(cropped))
-
-
-def softened(ink: np.ndarray) -> np.ndarray:
-    """Return the ink of a small scan of one bit a pixel with soft edges, as MNIST's are since it was scaled down; other ink as it is.
-
-    float32 (H, W), 0 paper .. 1 ink -> float32 (H, W), or (H + 2, W + 2) with a rim for the edges.
-    """
-    _, _, width, height = box(ink)
-    if max(width, height) > DIGIT_BOX or ((ink > 0) & (ink < 1)).any():
-        return ink
-    return cv2.GaussianBlur(cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT), (0, 0), SOFT)
 
 
 def box(ink: np.ndarray) -> tuple[int, int, int, int]:

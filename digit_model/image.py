@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from digit_model import guard, layout
-from digit_model.frames import DIGIT_BOX, softened
+from digit_model.frames import DIGIT_BOX
 
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"]
 REDUCED_PIXELS = 16_000_000  # larger pictures only as JPEG, which is decoded at 1/2, 1/4 or 1/8
@@ -413,7 +413,7 @@ def cut_out(p, group):
     part = np.s_[y : y + h, x : x + w]
     ink = p.values[part] * p.among(group)[p.labels[part]]
     ink = (ink / np.float32(quantile(histogram(ink[ink > 0]), 0.75))).clip(0, 1)
-    ink = softened(cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT))
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     zoom = INK_SIDE / digit_size(w, h)
     return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
 

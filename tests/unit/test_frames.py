@@ -75,14 +75,3 @@ def test_every_digit_of_our_own_hands_stays_inside_its_frame(name):
 
 def test_a_line_one_pixel_high_is_framed():
     assert frames.frame(np.ones((1, 400), np.float32)).sum() > 0
-
-
-def test_only_a_small_scan_of_one_bit_a_pixel_gets_soft_edges():
-    small = cv2.resize(frame_of(seven()), (18, 18), interpolation=cv2.INTER_AREA)
-    scan = (small > 0.4).astype(np.float32)
-    soft = frames.softened(scan)
-    assert soft.shape == (20, 20)
-    assert ((soft > 0.05) & (soft < 0.95)).sum() > (scan > 0).sum()
-    assert frames.softened(small) is small
-    large = cv2.resize(scan, (90, 90), interpolation=cv2.INTER_NEAREST)
-    assert frames.softened(large) is large
