@@ -10,6 +10,10 @@ async function bring(...brought) {
   input.dispatchEvent(new Event("change"));
 }
 
+for (const button of element.querySelectorAll("button")) {
+  const picture = button.firstChild;
+  button.title = picture.alt = `${picture.alt}, ${say(button.dataset.shows)}`;
+}
 element.addEventListener("click", async (event) => {
   const picture = event.target.closest("button")?.querySelector("img");
   if (!picture) return;

@@ -72,11 +72,11 @@ def answer() -> gr.HTML:
 
 
 def gallery(examples: Path) -> gr.HTML:
-    """Return the example pictures as buttons, which gallery.js opens; their names, `7_pencil-on-shaded-paper.png`, tell what they show."""
+    """Return the example pictures as buttons, which gallery.js names and opens; their names, `7_light-on-dark.png`, tell what they show."""
     buttons = ""
     for path in sorted(examples.glob("*.png")):
-        told = escape(path.stem.replace("_", ", ", 1).replace("-", " "))
-        buttons += f'<button title="{told}"><img src="examples/{escape(path.name)}" alt="{told}"></button>'
+        digit, _, shows = escape(path.stem).partition("_")
+        buttons += f'<button data-shows="{shows}"><img src="examples/{escape(path.name)}" alt="{digit}"></button>'
     return part("gallery", f'<span data-say="gallery"></span>{buttons}', "gallery.js")
 
 

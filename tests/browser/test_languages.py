@@ -26,6 +26,9 @@ def test_the_page_speaks_the_browsers_language_in_one_screen(browser, app, seven
         expect(page.get_by_role("tab")).to_have_text([words["sketchpad"], words["upload"]])
         for button in ("undo", "clear", "predict"):
             expect(page.locator(f"#{button}")).to_have_text(words[button])
+        examples = [path.stem.split("_") for path in (ROOT / "examples").glob("*.png")]
+        titles = page.locator("#gallery button").evaluate_all("buttons => buttons.map((button) => button.title)")
+        assert sorted(titles) == sorted(f"{digit}, {words[shows]}" for digit, shows in examples)
         draw(page, seven)
         sure = words["sure"].partition("{percent}")
         expect(page.locator("#answer .detail")).to_contain_text(sure[0] or sure[2])
