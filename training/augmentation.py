@@ -39,7 +39,7 @@ def change_strongly(ink: np.ndarray, rng) -> np.ndarray:
     stretch = np.exp(rng.normal(0, 0.12) if rng.random() < 0.9 else rng.uniform(-0.6, 0.5))  # now and then a scan whose shape was not kept
     shape = turned_and_slanted(rng.normal(0, 0.09), rng.normal(0, 0.12)) * np.array([stretch, 1])
     ink = warp(ink, shape * 0.55, WORK, rng.uniform(0, 0.9), rng)  # a little smaller than the picture: nothing is cut off
-    ink = change_thickness(ink, rng)
+    ink = thicker(ink, rng.uniform(-0.8, 1.3))
     if rng.random() < 0.4:
         ink = spoil(ink, rng)
     return jitter(frames.frame(np.clip(ink, 0, 1)), rng)
@@ -62,13 +62,14 @@ def warp(frame: np.ndarray, shape: np.ndarray, side: int, bend: float, rng, move
     return cv2.remap(frame, source, None, cv2.INTER_LINEAR)
 
 
-def change_thickness(ink: np.ndarray, rng) -> np.ndarray:
-    """Make the line up to a pixel of the frame thicker or thinner, by a mixture of the picture and its dilation or erosion."""
-    amount = rng.uniform(-0.8, 1.3)
-    if amount > 1:
-        ink, amount = cv2.dilate(ink, _DISC), amount - 1
-    changed = cv2.dilate(ink, _DISC) if amount > 0 else cv2.erode(ink, _DISC)
-    return ink + abs(amount) * (changed - ink)
+def thicker(ink: np.ndarray, amount: float) -> np.ndarray:
+    """Return the ink with its edge so many pixels further out, or further in where negative, by mixing it with its dilation or erosion."""
+    while amount:
+        step = min(1, abs(amount))
+        changed = cv2.dilate(ink, _DISC) if amount > 0 else cv2.erode(ink, _DISC)
+        ink = ink + np.float32(step) * (changed - ink)
+        amount = np.sign(amount) * (abs(amount) - step)
+    return ink
 
 
 def spoil(ink: np.ndarray, rng) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What the network learns from: MNIST, the shapes of hands.py, and things that are no digit. train.py and evaluate.py call it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,16 @@ def drawn(count: int, seed: int, jobs: int | None = None) -> tuple[Split, Split]
     jobs: processes that draw; by default one a processor. The result does not depend on it.
     """
     parts = [(min(1000, count - start), (seed, start)) for start in range(0, count, 1000)]
-    if jobs == 1 or len(parts) == 1:
-        pairs = [_draw_part(part) for part in parts]
-    else:
-        with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
-            pairs = list(pool.map(_draw_part, parts))
-    digits, others = zip(*pairs, strict=True)
+    digits, others = zip(*in_processes(_draw_part, parts, jobs), strict=True)
     return join(digits), join(others)
+
+
+def in_processes(work: Callable, parts: list, jobs: int | None) -> list:
+    """Return what a function of some module makes of each part, in order, by `jobs` processes; by default one a processor."""
+    if jobs == 1 or len(parts) == 1:
+        return [work(part) for part in parts]
+    with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+        return list(pool.map(work, parts))
 
 
 def join(splits: Iterable[Split]) -> Split:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "opencv-python-headless")
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "opencv-python-headless", "scikit-image")
 
 
 def describe() -> dict:

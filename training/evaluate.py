@@ -18,6 +18,7 @@ from digit_model import model_file, reader
 from training import dataset, people, pictures
 from training.judge import Judge, calibration
 from training.own_data import DataError
+from training.rewriting import middle_line
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -142,31 +143,13 @@ def redrawn(frame: np.ndarray, line: float, rng: np.random.Generator) -> np.ndar
     line: in parts of the height that the frame's 28 pixels have on the pad; at least 2 pixels.
     """
     side = int(rng.integers(90, 270))
-    middle = skeleton(cv2.resize(frame, (84, 84), interpolation=cv2.INTER_CUBIC) > 127)
     width = max(2, round(line * side))
-    drawn = cv2.resize(middle.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    drawn = cv2.resize(middle_line(frame).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
     drawn = cv2.dilate(np.uint8(drawn > 0) * 255, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
     pad = np.zeros((280, 280), np.uint8)
     x, y = rng.integers(0, 281 - side, 2)
     pad[y : y + side, x : x + side] = drawn
     return 255 - pad
-
-
-def skeleton(ink: np.ndarray) -> np.ndarray:
-    """Return the middle line of ink, one pixel wide, by Zhang and Suen's thinning (1984): bool (H, W) -> bool (H, W)."""
-    ink = np.pad(ink, 1)
-    while True:
-        before = ink.sum()
-        for first in (True, False):
-            # From the north clockwise.
-            around = [np.roll(ink, to, (0, 1)) for to in ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))]
-            north, _, east, _, south, _, west, _ = around
-            neighbours = np.sum(around, 0)
-            starts = np.sum([~here & there for here, there in zip(around, around[1:] + around[:1], strict=True)], 0)
-            edge = ~(east & south & (north | west)) if first else ~(north & west & (east | south))
-            ink = ink & ~((neighbours >= 2) & (neighbours <= 6) & (starts == 1) & edge)
-        if ink.sum() == before:
-            return ink[1:-1, 1:-1]
 
 
 def on_drawn_non_digits(model: reader.Model) -> float:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from digit_model import model_file
-from training import dataset, environment, network
+from training import dataset, environment, network, rewriting
 from training.augmentation import augment
 from training.own_data import DataError
 
@@ -46,25 +46,26 @@ LAST = 0.23  # of the epochs have the second mix
 
 @dataclass(frozen=True)
 class Mix:
-    """What is in an epoch beside MNIST, in parts of it: MNIST again, drawn digits, others; and the part that is changed only lightly."""
+    """What is in an epoch beside MNIST, in parts of it: rewritten and drawn digits, others; and the part that is changed only lightly."""
 
     shares: tuple[float, float, float]
     light: float
 
 
-MIXES = Mix((0, 0.45, 0.3), 0.5), Mix((0.2, 0.3, 0.25), 0.75)  # of the same sum: all epochs have as many batches
+MIXES = Mix((0.4, 0.45, 0.25), 0.5), Mix((0.5, 0.35, 0.25), 0.75)  # of the same sum: all epochs have as many batches
 
 
 class Batches(keras.utils.PyDataset):
-    """One epoch: all of MNIST's part, a fresh share of it and of the drawn shapes on top, every frame augmented anew.
+    """One epoch: all of MNIST's part, a fresh share of what was rewritten and drawn on top, every frame augmented anew.
 
     The last epochs have less of what is drawn and change most frames only lightly, so that the weights end nearer to real digits.
     Every batch has its own seed (run, epoch, batch), so that a run that goes on after a stop sees what it would have seen.
     """
 
-    def __init__(self, mnist, digits, others, seed, model, epochs, batch):
+    def __init__(self, mnist, rewritten, digits, others, seed, model, epochs, batch):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
-        self.mnist, self.digits, self.others, self.seed, self.model, self.batch = mnist, digits, others, seed, model, batch
+        self.mnist, self.rewritten, self.digits, self.others = mnist, rewritten, digits, others
+        self.seed, self.model, self.batch = seed, model, batch
         self.last = round(epochs * (1 - LAST))
         self.shuffle(epoch=0)
 
@@ -78,8 +79,8 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.mix = MIXES[epoch >= self.last]
         rng = np.random.default_rng([self.seed, epoch])
-        order, first = [np.arange(len(self.mnist))], 0
-        for part, share in zip((self.mnist, self.digits, self.others), self.mix.shares, strict=True):
+        order, first = [np.arange(len(self.mnist))], len(self.mnist)
+        for part, share in zip((self.rewritten, self.digits, self.others), self.mix.shares, strict=True):
             order.append(first + rng.choice(len(part), round(share * len(self.mnist))))
             first += len(part)
         self.order = rng.permutation(np.concatenate(order))
@@ -87,12 +88,13 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         chosen = [self._at(place) for place in self.order[index * self.batch : (index + 1) * self.batch]]
-        return np.stack([augment(frame, rng, self.mix.light) for frame, _ in chosen])[..., None], np.array([label for _, label in chosen])
+        return np.stack([augment(frame, rng, light) for frame, _, light in chosen])[..., None], np.array([label for _, label, _ in chosen])
 
     def _at(self, place):
-        for part in (self.mnist, self.digits, self.others):
+        for part in (self.mnist, self.rewritten, self.digits, self.others):
             if place < len(part):
-                return part.frames[place], part.labels[place]
+                light = 1 if part is self.rewritten else self.mix.light  # what was rewritten has been changed enough
+                return part.frames[place], part.labels[place], light
             place -= len(part)
         raise IndexError(place)
 
@@ -164,7 +166,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     args.add_argument(
         "--preset", choices=PRESETS, default="full", help="full: the bundled model's; quick: a small one on MNIST as it is, in a minute"
     )
-    args.add_argument("--epochs", type=int, help=f"each all of MNIST, and of full three quarters as much on top ({defaults('epochs')})")
+    args.add_argument("--epochs", type=int, help=f"each all of MNIST, and of full 1.1 times as much on top ({defaults('epochs')})")
     args.add_argument("--seed", type=int, default=0, help="seed of the weights, the drawings and the augmentation (default 0)")
     args.add_argument("--init", type=Path, help="a model.keras to go on from, as trained here; without it the weights start at random")
     args.add_argument("--learning-rate", type=float, help=f"at its peak ({defaults('learning_rate')})")
@@ -186,7 +188,7 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     train = train[np.resize(np.arange(len(train)), max(len(train), LEAST))]
     model = preset.build()
     if preset.drawn:
-        epoch = {"x": with_drawn_shapes(train, args, model)}
+        epoch = {"x": with_more(train, args, model)}
         steps = args.epochs * len(epoch["x"])
     else:
         epoch = {"x": dataset.as_input(train.frames), "y": train.labels, "batch_size": preset.batch}
@@ -236,18 +238,19 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     return settings
 
 
-def with_drawn_shapes(train: dataset.Split, args: argparse.Namespace, model: keras.Model) -> Batches:
-    """Draw digits and things that are no digit, twice as many of each as there are images, and return the epochs they make together."""
-    print("Drawing digits and things that are no digit ...", flush=True)
+def with_more(train: dataset.Split, args: argparse.Namespace, model: keras.Model) -> Batches:
+    """Rewrite the digits, draw twice as many and as many things that are no digit, and return the epochs they make together."""
+    print("Writing and drawing digits and things that are no digit ...", flush=True)
     began = time.time()
+    rewritten = rewriting.rewritten(train, args.seed)
     digits, others = dataset.drawn(2 * len(train), args.seed)
     others = dataset.join([others, dataset.spoilt(train, len(train), np.random.default_rng([args.seed, 1]))])
     print(
-        f"{len(train):,} of {args.data or 'MNIST'}, {len(digits):,} drawn digits, {len(others):,} that are none: "
-        f"{time.time() - began:.0f} s",
+        f"{len(train):,} of {args.data or 'MNIST'}, {len(rewritten):,} of them rewritten, {len(digits):,} drawn, {len(others):,} "
+        f"that are none: {time.time() - began:.0f} s",
         flush=True,
     )
-    return Batches(train, digits, others, args.seed, model, args.epochs, PRESETS[args.preset].batch)
+    return Batches(train, rewritten, digits, others, args.seed, model, args.epochs, PRESETS[args.preset].batch)
 
 
 def go_on_from(path: Path, model: keras.Model) -> None:

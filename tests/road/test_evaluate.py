@@ -7,7 +7,7 @@ from PIL import Image
 
 from training import environment, pictures
 from training.dataset import Split
-from training.evaluate import redrawn, skeleton
+from training.evaluate import redrawn
 
 
 @pytest.fixture
@@ -16,15 +16,6 @@ def ring() -> np.ndarray:
     frame = np.zeros((28, 28), np.uint8)
     cv2.ellipse(frame, (14, 14), (6, 8), 0, 0, 360, 255, 4)
     return frame
-
-
-def test_a_skeleton_is_one_pixel_wide_and_keeps_the_hole(ring):
-    middle = skeleton(ring > 127)
-    assert 20 < middle.sum() < 50
-    assert not cv2.erode(middle.astype(np.uint8), np.ones((2, 2))).any()
-    parts, _ = cv2.connectedComponents(middle.astype(np.uint8), connectivity=8)
-    outside_and_hole, _ = cv2.connectedComponents((~middle).astype(np.uint8), connectivity=4)
-    assert (parts - 1, outside_and_hole - 1) == (1, 2)
 
 
 def test_a_digit_is_redrawn_thin_or_thick_somewhere_on_the_pad(ring):

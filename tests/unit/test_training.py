@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from digit_model import frames, hands, reader, strokes
-from training import augmentation, dataset, network, train
+from training import augmentation, dataset, network, rewriting, train
 from training.judge import calibration
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +41,6 @@ def test_training_for_two_epochs_on_2000_images_gives_a_model_that_evaluates(sma
     first, second = settings["history"]["loss"]
     assert second < 0.95 * first  # it learns
 
-    import keras
-
     model = keras.saving.load_model(out / "model.keras")
     probabilities = model.predict(np.zeros((3, 28, 28, 1), np.float32), verbose=0)
     assert probabilities.shape == (3, 11)
@@ -70,12 +69,12 @@ def test_a_bare_upright_stroke_is_never_drawn_as_something_that_is_no_digit():
 
 def test_every_epoch_has_as_many_batches():
     split = dataset.Split(np.zeros((4000, 28, 28), np.uint8), np.zeros(4000, int))
-    batches = train.Batches(split, split, split, seed=0, model=None, epochs=10, batch=256)
+    batches = train.Batches(split, split, split, split, seed=0, model=None, epochs=10, batch=256)
     lengths = []
     for epoch in range(10):
         batches.shuffle(epoch)
         lengths.append(len(batches))
-    assert set(lengths) == {27}
+    assert set(lengths) == {32}
 
 
 @pytest.mark.parametrize("light", [0, 1])
@@ -101,6 +100,37 @@ def test_a_cut_takes_ink_from_one_side_and_a_neighbour_leaves_some():
         grown = augmentation.part_from_neighbour(ink.copy(), cut=False, rng=np.random.default_rng(seed))
         assert (grown >= ink).all()
         assert grown[:, :16].any() or grown[:, 40:].any()
+
+
+def test_a_middle_line_is_one_pixel_wide_and_keeps_the_hole():
+    frame = np.zeros((28, 28), np.uint8)
+    cv2.ellipse(frame, (14, 14), (6, 8), 0, 0, 360, 255, 4)
+    middle = rewriting.middle_line(frame)
+    assert not cv2.erode(middle.astype(np.uint8), np.ones((2, 2))).any()
+    parts, _ = cv2.connectedComponents(middle.astype(np.uint8), connectivity=8)
+    outside_and_hole, _ = cv2.connectedComponents((~middle).astype(np.uint8), connectivity=4)
+    assert (parts - 1, outside_and_hole - 1) == (1, 2)
+
+
+def test_rewritten_digits_keep_their_label_and_have_other_pens(small_mnist):
+    digits, _, _ = dataset.mnist(str(small_mnist), limit=600)
+    rewritten = rewriting.rewritten(digits, seed=5, jobs=1)
+    again = rewriting.rewritten(digits, seed=5, jobs=2)
+    assert np.array_equal(rewritten.frames, again.frames)
+    assert np.array_equal(rewritten.labels, again.labels)
+    assert len(rewritten) > 0.95 * len(digits)
+    bundled = keras.saving.load_model(ROOT / "digit_model" / "model.keras")
+    read = bundled.predict(dataset.as_input(rewritten.frames), verbose=0)[:, :10].argmax(1)
+    assert (read == rewritten.labels).mean() > 0.95
+    lines = [np.mean(cv2.distanceTransform(np.uint8(frame > 90), cv2.DIST_L2, 3)[frame > 90]) for frame in rewritten.frames]
+    assert np.quantile(lines, 0.95) > 1.5 * np.quantile(lines, 0.05)
+
+
+@pytest.mark.parametrize("amount", [-1.5, 0.0, 0.4, 2.0])
+def test_a_line_grows_on_each_side_by_as_much_as_was_asked(amount):
+    ink = np.zeros((56, 56), np.float32)
+    ink[8:48, 24:32] = 1
+    assert augmentation.thicker(ink, amount)[28].sum() == pytest.approx(8 + 2 * amount, abs=0.01)
 
 
 def test_spoilt_digits_are_labelled_as_no_digits(small_mnist):
