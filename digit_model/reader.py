@@ -21,7 +21,7 @@ from PIL import Image
 from digit_model import frames, image, layout, strokes, touching
 
 NOT_A_DIGIT = 10  # the model's eleventh class
-REFUSAL = 0.85  # refused from this probability of "not a digit" on; chosen on MNIST's validation part, even tablet writers, and letters
+REFUSAL = 0.8  # refused from this probability of "not a digit" on; chosen on MNIST's validation part, even tablet writers, and letters
 BROAD = 0.8  # width over height up to which all ink may well be one sign that is no digit; at twice that it is as unlikely as among digits
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
