@@ -188,7 +188,7 @@ def test_a_child_that_is_killed_does_not_matter(both, hub, zoo):
     newest = hub.commit(zoo.bytes("no_channel"))
     spaces = []
     hub.fault = blow(spaces, lambda pid: os.kill(pid, signal.SIGKILL))
-    spaces += both(imports_done=True, model_refresh_seconds=1)
+    spaces += both(imports_done=True, model_refresh_seconds=10)
     for source, has in spaces:
         assert zoo.reads_as(source.model(), has)
         assert "ended by signal 9" in eventually(lambda: source.health()["last_error"])  # noqa: B023
