@@ -12,7 +12,7 @@ async function bring(...brought) {
 
 for (const button of element.querySelectorAll("button")) {
   const picture = button.firstChild;
-  button.title = picture.alt = `${picture.alt}, ${say(button.dataset.shows)}`;
+  button.title = picture.alt = [picture.alt, say(button.dataset.shows)].filter(Boolean).join(", "); // an own picture may be just 7.png
 }
 element.addEventListener("click", async (event) => {
   const picture = event.target.closest("button")?.querySelector("img");
