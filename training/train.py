@@ -37,34 +37,34 @@ class Preset:
 
 
 PRESETS = {
-    "full": Preset(network.build, 28, 256, 2e-3, 0.05, drawn=True),
+    "full": Preset(network.build, 34, 256, 2e-3, 0.05, drawn=True),
     "quick": Preset(network.build_quick, 3, 128, 7e-3, 0.25, drawn=False),
 }
 
-LAST = 0.23  # of the epochs have the second mix
+LAST = 0.3  # of the epochs have the second mix
 
 
 @dataclass(frozen=True)
 class Mix:
-    """What is in an epoch beside MNIST, in parts of it: rewritten and drawn digits, others; and the part that is changed only lightly."""
+    """What is in an epoch, in parts of MNIST: its digits, rewritten and drawn ones, others; and the part that is changed only lightly."""
 
-    shares: tuple[float, float, float]
+    shares: tuple[float, float, float, float]
     light: float
 
 
-MIXES = Mix((0.4, 0.45, 0.25), 0.5), Mix((0.5, 0.35, 0.25), 0.75)  # of the same sum: all epochs have as many batches
+MIXES = Mix((1, 0.4, 0.4, 0.3), 0.5), Mix((1.25, 0.4, 0.2, 0.25), 0.75)  # of the same sum: all epochs have as many batches
 
 
 class Batches(keras.utils.PyDataset):
     """One epoch: all of MNIST's part, a fresh share of what was rewritten and drawn on top, every frame augmented anew.
 
-    The last epochs have less of what is drawn and change most frames only lightly, so that the weights end nearer to real digits.
+    The last epochs have more of MNIST, less of what is drawn, and change most frames only lightly: the weights end nearer to real digits.
     Every batch has its own seed (run, epoch, batch), so that a run that goes on after a stop sees what it would have seen.
     """
 
     def __init__(self, mnist, rewritten, digits, others, seed, model, epochs, batch):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
-        self.mnist, self.rewritten, self.digits, self.others = mnist, rewritten, digits, others
+        self.parts = mnist, rewritten, digits, others
         self.seed, self.model, self.batch = seed, model, batch
         self.last = round(epochs * (1 - LAST))
         self.shuffle(epoch=0)
@@ -79,9 +79,9 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.mix = MIXES[epoch >= self.last]
         rng = np.random.default_rng([self.seed, epoch])
-        order, first = [np.arange(len(self.mnist))], len(self.mnist)
-        for part, share in zip((self.rewritten, self.digits, self.others), self.mix.shares, strict=True):
-            order.append(first + rng.choice(len(part), round(share * len(self.mnist))))
+        order, first = [], 0
+        for part, share in zip(self.parts, self.mix.shares, strict=True):
+            order.append(first + np.resize(rng.permutation(len(part)), round(share * len(self.parts[0]))))
             first += len(part)
         self.order = rng.permutation(np.concatenate(order))
 
@@ -91,9 +91,9 @@ class Batches(keras.utils.PyDataset):
         return np.stack([augment(frame, rng, light) for frame, _, light in chosen])[..., None], np.array([label for _, label, _ in chosen])
 
     def _at(self, place):
-        for part in (self.mnist, self.rewritten, self.digits, self.others):
+        for part in self.parts:
             if place < len(part):
-                light = 1 if part is self.rewritten else self.mix.light  # what was rewritten has been changed enough
+                light = 1 if part is self.parts[1] else self.mix.light  # what was rewritten has been changed enough
                 return part.frames[place], part.labels[place], light
             place -= len(part)
         raise IndexError(place)
