@@ -64,7 +64,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, mnist, rewritten, digits, others, seed, model, epochs, batch):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
-        self.parts = mnist, rewritten, digits, others
+        self.parts, self.rewritten = (mnist, rewritten, digits, others), rewritten
         self.seed, self.model, self.batch = seed, model, batch
         self.last = round(epochs * (1 - LAST))
         self.shuffle(epoch=0)
@@ -93,7 +93,7 @@ class Batches(keras.utils.PyDataset):
     def _at(self, place):
         for part in self.parts:
             if place < len(part):
-                light = 1 if part is self.parts[1] else self.mix.light  # what was rewritten has been changed enough
+                light = 1 if part is self.rewritten else self.mix.light  # what was rewritten has been changed enough
                 return part.frames[place], part.labels[place], light
             place -= len(part)
         raise IndexError(place)

@@ -77,6 +77,16 @@ def test_every_epoch_has_as_many_batches():
     assert set(lengths) == {32}
 
 
+def test_every_epoch_has_all_of_mnist_and_of_the_rest_what_its_mix_says():
+    parts = [dataset.Split(np.zeros((1000, 28, 28), np.uint8), np.arange(1000) + 1000 * part) for part in range(4)]
+    batches = train.Batches(*parts, seed=0, model=None, epochs=10, batch=256)
+    for epoch, mix in ((0, train.MIXES[0]), (9, train.MIXES[1])):
+        batches.shuffle(epoch)
+        labels = [batches._at(place)[1] for place in batches.order]
+        assert np.bincount(np.array(labels) // 1000).tolist() == [round(1000 * share) for share in mix.shares]
+        assert set(labels) >= set(range(1000))
+
+
 @pytest.mark.parametrize("light", [0, 1])
 def test_an_augmented_frame_is_a_frame_and_another_one_each_time(light):
     rng = np.random.default_rng(0)
