@@ -172,7 +172,8 @@ def test_the_line_of_the_procfile_serves_on_the_port_that_heroku_gives(app, tmp_
         **{"PATH": f"{program('python').parent}:{os.environ['PATH']}", "PORT": str(port), "HF_ENDPOINT": NO_HUB},
         **{"HF_HOME": str(app.folder / "hf"), "GRADIO_TEMP_DIR": str(tmp_path)},
     }
-    with running(["sh", "-c", line], ROOT, environment, port, tmp_path) as started:
+    # Without exec the shell would be ended in its place, and the app live on.
+    with running(["sh", "-c", f"exec env {line}"], ROOT, environment, port, tmp_path) as started:
         address = socket.gethostbyname(socket.gethostname())  # not the loopback alone: Heroku's router comes from outside
         with SEVEN.open("rb") as picture:
             read = requests.post(f"http://{address}:{started.url.rpartition(':')[2]}/predict", files={"image": picture}, timeout=30)
