@@ -4,7 +4,8 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -12,6 +13,8 @@ from dotenv import load_dotenv
 DEFAULT_REPO_ID = "NhanPhamThanh-IT/handwritten-digits"
 DEFAULT_PORT = 7860  # Gradio's and Spaces' own
 LOOPBACK = "127.0.0.1"
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of the container, microseconds of processors in a period of so many
+TEMPORARY = "handwritten-digits"  # the name of the folder for temporary files
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
@@ -21,6 +24,15 @@ _ROOT_PATH = re.compile(r"((https?://[\w.:-]+)?(/[\w.~-]+)+)?")
 
 class SettingsError(ValueError):
     """A variable has a value that is not allowed; the message is one line that names variable, value and what is allowed."""
+
+
+def processors() -> int:
+    """Return how many processors this process may use: those it is bound to, fewer where a container's quota is less."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    with suppress(OSError, ValueError):  # no Linux, or no quota, which reads "max 100000"
+        quota, period = map(int, QUOTA.read_text().split())
+        count = min(count, -(-quota // period))
+    return count
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Settings:
     max_strokes: int = 300  # of one drawing
     max_held_bytes: int = 500_000_000  # of all requests together that are being received or answered
     max_waiting: int = 256  # readings that wait for a thread; Gradio's own queue is as long
-    threads: int = os.cpu_count() or 2  # that read
+    threads: int = field(default_factory=processors)  # that read
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -58,8 +70,9 @@ class Settings:
             for name in ("HF_HOME", "GRADIO_TEMP_DIR"):  # the Hub client and Gradio would take an empty one for the working folder
                 if not os.environ.get(name, "set").strip():
                     del os.environ[name]
-            # Gradio's temporary files in a folder of our own: forgotten ones are deleted there (web/cleaning.py).
-            os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "handwritten-digits"))
+            # Gradio's temporary files in a folder of our own, wherever that is: all old ones are deleted there (web/cleaning.py).
+            temporary = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir()))
+            os.environ["GRADIO_TEMP_DIR"] = str(temporary if temporary.name == TEMPORARY else temporary / TEMPORARY)
             environ = os.environ
         env = {name: value.strip() for name, value in environ.items() if value.strip()}
         path = env.get("MODEL_PATH")

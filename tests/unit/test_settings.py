@@ -125,6 +125,22 @@ def test_what_is_empty_is_not_set_for_the_hub_client_and_gradio_either(monkeypat
     assert Path(os.environ["GRADIO_TEMP_DIR"]).is_absolute()
 
 
+def test_temporary_files_have_a_folder_of_their_own_in_the_one_that_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    for _ in range(2):
+        Settings.from_env()
+        assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path / "handwritten-digits")
+
+
+@pytest.mark.parametrize(("quota", "most"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 10**6), ("", 10**6)])
+def test_no_more_threads_read_than_a_container_may_use_processors(monkeypatch, tmp_path, quota, most):
+    monkeypatch.setattr("digit_model.settings.QUOTA", tmp_path / "cpu.max")
+    if quota:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert Settings().threads == min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), most)
+
+
 EXAMPLE = dotenv_values(ROOT / ".env.example")
 READ = set(re.findall(r'"([A-Z][A-Z_]{3,})"', (ROOT / "digit_model" / "settings.py").read_text(encoding="utf-8")))
 
