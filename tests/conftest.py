@@ -88,6 +88,14 @@ def wait_until_served(app: App) -> float:
     pytest.fail(f"The app did not start:\n{app.log.read_text()}")
 
 
+def call(app: App, endpoint: str, *data) -> str:
+    """Return the stream that a plain HTTP caller of one of Gradio's endpoints gets, or why he gets none."""
+    reply = requests.post(f"{app.url}/gradio_api/call/{endpoint}", json={"data": data}, timeout=60)
+    if not reply.ok:
+        return reply.text
+    return requests.get(f"{app.url}/gradio_api/call/{endpoint}/{reply.json()['event_id']}", timeout=60).text
+
+
 def from_npm(folder: Path, package: str) -> Path:
     """Install a package into the folder and return its node_modules; the test is skipped where npm or its registry is missing."""
     npm = shutil.which("npm")

@@ -16,6 +16,7 @@ from digit_model.reader import Piece, pieces_of_image, pieces_of_strokes, read, 
 from digit_model.settings import Settings
 from digit_model.strokes import UnreadableStrokes, parse
 from web.answers import Failure, Label, Reading, ServedModel
+from web.fetching import limit_fetching
 from web.label import label
 
 PROBLEMS = (UnreadableImage, UnreadableStrokes, ModelUnavailable)
@@ -23,6 +24,7 @@ PROBLEMS = (UnreadableImage, UnreadableStrokes, ModelUnavailable)
 
 def add_endpoints(source: ModelSource, settings: Settings) -> None:
     """Add /predict, /predict_sketch, /predict_batch and /model to the Blocks that is being built."""
+    limit_fetching(settings.max_file_bytes)
 
     def predict(image: gr.FileData) -> Label:
         """Read the handwritten digit or number in a picture that was drawn, photographed or scanned, dark on light or light on dark.
@@ -107,16 +109,16 @@ def uploaded(image: dict | str, max_bytes: int) -> bytes:
         return decoded(image)
     try:
         path = Path(image["path"]).resolve()
-        size = path.stat().st_size if path.is_relative_to(Path(get_upload_folder()).resolve()) else None
+        if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+            raise FileNotFoundError
+        data = path.read_bytes() if path.stat().st_size <= max_bytes else None
     except (TypeError, KeyError, ValueError, OSError):
-        size = None
-    if size is None:
         raise UnreadableImage(
             "This is no uploaded file. In Python, send handle_file(path); over HTTP, upload the file first; an agent may send a data URI."
-        )
-    if size > max_bytes:
+        ) from None
+    if data is None:
         raise UnreadableImage(f"The file is larger than {max_bytes / 1e6:g} MB. Send a smaller one.")
-    return path.read_bytes()
+    return data
 
 
 def decoded(uri: str) -> bytes:

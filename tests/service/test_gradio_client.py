@@ -1,5 +1,6 @@
 """The Space API of the real app, called with the real gradio_client."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -14,7 +15,7 @@ from PIL import Image
 
 from digit_model import reader
 from digit_model.settings import Settings
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT, call, free_port
 from web.endpoints import add_endpoints
 
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
@@ -63,7 +64,7 @@ def test_predict_reads_a_file_by_its_url(monkeypatch, app):
 
 
 def test_the_server_fetches_nothing_from_its_own_network(client, app):
-    with pytest.raises(AppError):
+    with pytest.raises(AppError, match="cannot be fetched. Send the file itself"):
         client.predict(handle_file(f"{app.url}/examples/{SEVEN.name}"), api_name="/predict")
 
 
@@ -83,6 +84,13 @@ def test_predict_batch_answers_in_order_with_an_error_in_the_place_of_a_bad_file
     assert [reading.get("text") for reading in readings] == ["7", None, "3"]
     assert list(readings[1]) == ["error"]
     assert set(readings[0]) == {"text", "verdict", "confidence", "digits", "model"}
+
+
+def test_a_folder_of_uploads_is_no_picture_and_spoils_no_call(app):
+    [seven] = requests.post(f"{app.url}/gradio_api/upload", files={"files": ("7.png", SEVEN.read_bytes())}, timeout=30).json()
+    told = call(app, "predict_batch", [{"path": seven}, {"path": str(Path(seven).parent)}])
+    assert '"text": "7"' in told
+    assert "This is no uploaded file" in told
 
 
 def test_model_tells_which_model_is_served_and_what_is_known_of_it(client, app):
@@ -135,12 +143,6 @@ def test_an_answer_has_the_shape_that_its_description_names(client, app, seven):
     for name, told in answers.items():
         for answer in told:
             jsonschema.validate(answer, endpoints[name]["returns"][0]["type"])
-
-
-def call(app, endpoint: str, *data) -> str:
-    """The stream a plain HTTP caller of a Gradio endpoint gets."""
-    event = requests.post(f"{app.url}/gradio_api/call/{endpoint}", json={"data": data}, timeout=10).json()["event_id"]
-    return requests.get(f"{app.url}/gradio_api/call/{endpoint}/{event}", timeout=30).text
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["raw", "as Gradio's"])
