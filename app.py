@@ -81,7 +81,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    page.queue(max_size=settings.max_waiting)
+    page.queue(max_size=settings.max_waiting, api_open=False)  # as on a Space: no way past the queue
     page.launch(
         server_name=settings.server_name,
         server_port=settings.port,
@@ -105,7 +105,8 @@ def main() -> None:
         prevent_thread_lock=True,
     )
     threading.Thread(target=keep_clean, args=(stop,), daemon=True).start()
-    stop.wait()
+    while not stop.wait(1):  # for ever, in a way in which Windows hears Ctrl+C
+        pass
     page.server.should_exit = True
     page.server.thread.join(15)  # seconds for what is in flight; Gradio's own close waits 5
     page.close()

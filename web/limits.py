@@ -61,7 +61,7 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
-        limit = self.limit(headers.get("content-type", "").lower())
+        limit = self.limit(scope["path"], headers.get("content-type", "").lower())
         received, complete, deadline = 0, False, time.monotonic() + PATIENCE
         stopped: Stopped | None = None
         started = False  # whether the app answers already
@@ -115,11 +115,16 @@ class BodyLimit:
             headers = {"Retry-After": str(RETRY_AFTER)} if stopped.status == 503 else {"Connection": "close"}
             await JSONResponse({"error": str(stopped)}, stopped.status, headers)(scope, receive, send)
 
-    def limit(self, kind: str) -> int:
-        """Return how many bytes a body of that content type may have."""
-        if kind.startswith("multipart/"):
+    def limit(self, path: str, kind: str) -> int:
+        """Return how many bytes a body of that content type may have at that door. What expects JSON would hold all else several times."""
+        if path.endswith("/gradio_api/upload") and kind.startswith("multipart/"):
             return self.form_limit
-        return self.file_limit if kind.startswith(("image/", "application/octet-stream")) else self.json_limit
+        if path.endswith("/predict") and "/gradio_api/" not in path:
+            if kind.startswith("multipart/"):
+                return self.form_limit
+            if kind.startswith(("image/", "application/octet-stream")):
+                return self.file_limit
+        return self.json_limit
 
 
 class Stopped(Exception):

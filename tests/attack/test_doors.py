@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from tests.attack.conftest import LEAK
-from tests.conftest import ROOT
+from tests.conftest import ROOT, call
 
 SECRET = ROOT / "requirements.txt"  # stands for any file of the machine; its first line is looked for
 INSIDE = ("What the app needs", "root:x:", "from gradio", "def main", "PATH=", "[project]")
@@ -69,9 +69,10 @@ URLS = [
 @pytest.mark.parametrize("url", URLS)
 def test_no_address_of_its_own_network_is_fetched_for_a_stranger(app, url):
     for data in ({"path": url}, {"url": url, "path": url, "meta": {"_type": "gradio.FileData"}}, url):
-        reply = requests.post(f"{app.url}/gradio_api/run/predict", json={"data": [data]}, timeout=20)
-        assert '"label"' not in reply.text
-        assert not LEAK.search(reply.text.replace(url, "")), reply.text
+        told = call(app, "predict", data)
+        assert "event: error" in told
+        assert '"label"' not in told
+        assert not LEAK.search(told.replace(url, "")), told
 
 
 def test_what_is_no_loopback_is_no_proxy_either(app):
@@ -115,11 +116,18 @@ def test_files_over_the_limits_are_not_kept(app):
 
 
 def test_gradios_own_doors_have_our_limits_too(app):
-    for path in ("run/predict_sketch", "call/predict_sketch", "queue/join", "call/v2/predict_sketch"):
-        for body in (bytes(7_000_000), (bytes(1_000_000) for _ in range(7))):  # of a declared and of an unknown length
-            reply = requests.post(f"{app.url}/gradio_api/{path}", data=body, headers={"Content-Type": "application/json"}, timeout=60)
-            assert reply.status_code == 413
-            assert list(reply.json()) == ["error"]
+    for path in ("run/predict_sketch", "call/predict", "queue/join", "call/v2/predict_sketch"):
+        for kind in ("application/json", "multipart/form-data; boundary=a", "image/png"):
+            for body in (bytes(7_000_000), (bytes(1_000_000) for _ in range(7))):  # of a declared and of an unknown length
+                reply = requests.post(f"{app.url}/gradio_api/{path}", data=body, headers={"Content-Type": kind}, timeout=60)
+                assert reply.status_code == 413
+                assert list(reply.json()) == ["error"]
+
+
+def test_nothing_goes_past_the_queue(app, seven):
+    reply = requests.post(f"{app.url}/gradio_api/run/predict_sketch", json={"data": [seven]}, timeout=20)
+    assert reply.status_code == 404
+    assert '"label": "7"' in call(app, "predict_sketch", seven)
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/examples/7_light-on-dark.png", "/nothing", "/config", "/gradio_api/info"])

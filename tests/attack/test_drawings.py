@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.attack.conftest import LEAK, checked, sentence_of
 from tests.attack.drawings import ANSWERED, READ, REFUSED, seven
+from tests.conftest import call
 
 JSON = {"Content-Type": "application/json"}
 
@@ -91,8 +92,8 @@ def test_whatever_is_drawn_is_answered_or_refused_with_a_sentence(app, strokes, 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_gradios_own_door_leaks_nothing_whatever_it_is_sent(app, data):
     for endpoint in ("predict", "predict_sketch", "predict_batch"):
-        reply = requests.post(f"{app.url}/gradio_api/run/{endpoint}", data=json.dumps({"data": data}), headers=JSON, timeout=60)
-        assert not LEAK.search(reply.text), reply.text
+        told = call(app, endpoint, *data)
+        assert not LEAK.search(told), told
 
 
 def test_the_app_is_as_well_as_before(draw):

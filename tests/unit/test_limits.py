@@ -31,7 +31,7 @@ async def status_of(app, *parts: asyncio.Future) -> int:
     async def send(message):
         started.append(message.get("status"))
 
-    await app({"type": "http", "method": "POST", "headers": []}, receive, send)
+    await app({"type": "http", "method": "POST", "path": "/predict", "headers": []}, receive, send)
     return started[0]
 
 
