@@ -82,7 +82,7 @@ class SmallExif(Image.Exif):
 
 Image.Exif = SmallExif  # Pillow and its plugins make theirs by this name, some of them already while they open a file
 
-_PLACES = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))  # so many at once: their memory adds up
+_PLACES = threading.Semaphore(2 if (os.cpu_count() or 2) > 2 else 1)  # so many at once: their memory adds up, however many processors
 
 
 def opened_apart(data: bytes, kind: str, side: int) -> Image.Image:
@@ -93,7 +93,7 @@ def opened_apart(data: bytes, kind: str, side: int) -> Image.Image:
     with _PLACES:
         try:
             # In a session of its own: Ctrl+C at a terminal lets what is in flight be answered.
-            command = [sys.executable, "-I", __file__, kind, str(side)]
+            command = [sys.executable, "-P", __file__, kind, str(side)]
             done = subprocess.run(command, input=data, capture_output=True, timeout=MOST_WAITING, start_new_session=True)  # noqa: S603 our own command
         except subprocess.TimeoutExpired:
             raise OSError("takes too long") from None

@@ -319,14 +319,14 @@ def keep_converted(folders: list[Path], sha256: str, converted: bytes) -> Path:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees a part of it."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        try:
-            part.write(data)
-            part.flush()
-            os.replace(part.name, path)
-        except BaseException:
-            os.unlink(part.name)
-            raise
+    number, part = tempfile.mkstemp(dir=path.parent)
+    try:
+        with open(number, "wb") as file:
+            file.write(data)
+        os.replace(part, path)  # closed before: Windows moves no open file
+    except BaseException:
+        os.unlink(part)
+        raise
 
 
 def _digest(data: bytes) -> str:
