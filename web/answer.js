@@ -35,7 +35,7 @@ async function work() {
     abort = new AbortController();
     const slow = setTimeout(() => mine === turn && (detail.textContent = say("reading")), 300);
     try {
-      const reply = await fetch(`predict?page=1${asked.query ?? ""}${asked.heat ? "&heat=1" : ""}`, { method: "POST", signal: abort.signal, ...asked.request() });
+      const reply = await fetch(`predict?page=1${asked.query ?? ""}${asked.heat ? "&heat=1" : ""}`, { method: "POST", signal: abort.signal, ...asked.request() }).finally(() => clearTimeout(slow));
       const reading = await reply.json();
       if (mine !== turn) continue;
       if (reply.status === 503) await again(asked, mine, reading.error, 1000);
@@ -46,8 +46,6 @@ async function work() {
       }
     } catch {
       if (mine === turn) await again(asked, mine, say("offline"), 1000);
-    } finally {
-      clearTimeout(slow);
     }
   }
   busy = false;

@@ -20,6 +20,7 @@ const { text, confidence } = await reply.json();`,
 element.querySelectorAll("pre").forEach((pre, i) => {
   const copy = document.createElement("button");
   copy.textContent = say("copy");
+  copy.hidden = !navigator.clipboard; // which browsers give to https and to this machine only
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(snippets[i]);
     copy.textContent = say("copied");
