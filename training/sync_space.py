@@ -3,8 +3,10 @@
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 from gradio_client import Client, handle_file
 from huggingface_hub import HfApi, SpaceStage
 
@@ -14,7 +16,10 @@ from training.hub_commit import Repo, RoadBlocked, patiently
 ROOT = Path(__file__).parent.parent
 NEEDED = (
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
+    "SECURITY.md",
     "requirements.txt",
     "app.py",
     "digit_model",
@@ -24,6 +29,7 @@ NEEDED = (
 )  # by the app, or its README
 EXAMPLE = ROOT / "examples" / "7_light-on-dark.png"  # the label first in its name
 BROKEN = (SpaceStage.BUILD_ERROR, SpaceStage.RUNTIME_ERROR, SpaceStage.CONFIG_ERROR, SpaceStage.NO_APP_FILE, SpaceStage.PAUSED)
+ASLEEP = "SLEEPING"  # as a free Space does that nobody visited for two days; SpaceStage has no name for it
 POLL = 5  # seconds between two questions whether the Space runs
 SERVED_WITHIN = 120  # seconds from the Space's start until it serves the Hub's model; on the free hardware the conversion takes 30
 
@@ -80,8 +86,12 @@ def wait_until_it_runs(repo: Repo, commit: str, minutes: float) -> None:
     end = time.monotonic() + minutes * 60
     building = False
     while time.monotonic() < end:
-        runtime = patiently(lambda: repo.api.space_info(repo.id)).runtime
+        space = patiently(lambda: repo.api.space_info(repo.id))
+        runtime = space.runtime
         runs = runtime.raw.get("sha")
+        if runtime.stage == ASLEEP:
+            with suppress(httpx2.HTTPError):  # a visit wakes it, whatever is answered
+                httpx2.get(space.host, timeout=30)
         if runtime.stage == SpaceStage.RUNNING and runs == commit:
             return
         # An error from before the push is shown until the Hub starts to build.

@@ -119,6 +119,11 @@ class Requests(Handler):
                 return does(self, *match.groups())
         return self.fail(404, "EntryNotFound", f"The stand-in does not know {self.kind}")
 
+    def wake(self, space: str) -> bool:
+        """Start a sleeping Space, as a visit to its address does."""
+        self.server.runs[space]["stage"] = "APP_STARTING"
+        return self.send(200, {}, b"preparing")
+
     def lose_the_answer(self) -> bool:
         """Do what is asked, then break the connection."""
         self.muted = True
@@ -308,6 +313,7 @@ ROUTES = {
     ("POST", rf"/api/{REPO}/commit/(.+)"): Requests.commit,
     ("POST", rf"/api/{REPO}/tag/(.+)"): Requests.tag,
     ("GET", r"/id-token"): Requests.id_token,
+    ("GET", r"/asleep/([^/]+/[^/]+)"): Requests.wake,
     ("POST", r"/oauth/token"): Requests.exchange,
 }
 

@@ -44,6 +44,14 @@ def test_a_space_that_reads_keeps_what_it_needs_and_nothing_else(hub, before, ap
     assert len(hub.space.commits) == 3  # the Hub's own, the one before, and one of ours
 
 
+def test_a_space_that_sleeps_is_woken(hub, before, app):
+    hub.build = lambda files: ("RUNNING", app.url)
+    assert sync() == ""
+    hub.runs[SPACE]["stage"] = "SLEEPING"
+    hub.hosts[SPACE] = f"{hub.url}/asleep/{SPACE}"
+    assert sync("--minutes", "0.1") == ""
+
+
 def test_a_space_that_does_not_answer_is_taken_back(hub, before):
     hub.build = lambda files: ("RUNNING", f"{hub.url}/nothing-runs-here")
     assert "was taken back" in sync()

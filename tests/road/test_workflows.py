@@ -159,7 +159,8 @@ def test_every_command_runs_in_order_in_a_clean_checkout(hub, small_mnist, tmp_p
     assert f"## Published {MODEL}@{hub.model.head[:12]}" in summary.read_text()
     assert hub.space.files["digit_model/model.keras"] == published
     assert {path.partition("/")[0] for path in hub.space.files} == {
-        *(".gitattributes", "README.md", "LICENSE", "requirements.txt", "app.py", "digit_model", "web", "examples", "docs")
+        *(".gitattributes", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
+        *("requirements.txt", "app.py", "digit_model", "web", "examples", "docs"),
     }
     assert len(hub.space.commits) == 2  # the second sync had nothing to send
     assert not {token for token, scope in hub.tokens.items() if token.startswith("hf_jwt") and scope not in hub.trusted}
