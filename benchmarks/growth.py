@@ -57,7 +57,7 @@ def growth(folder: Path) -> Iterator[dict]:
     yield in_process("megapixels of a picture", MEGAPIXELS, picture, lambda _: "3")
     yield in_process("points of a drawing", POINTS, drawing, lambda _: "2")
     yield in_process("digits in a picture", DIGITS, number, lambda digits: "2" * digits)
-    with running_ours(folder / "cache0") as (url, app, _):
+    with running_ours(folder / "growth") as (url, app, _):
         until(lambda: post(url))
         yield at_the_door("images in a call", IMAGES, lambda count: call(url, count), app.pid)
         yield at_the_door("clients at once", CLIENTS, lambda clients: wait(url, clients), app.pid)
