@@ -15,7 +15,7 @@ from digit_model.reader import NOT_A_DIGIT
 from training import own_data
 
 DATA = "an .npz in the layout of keras.datasets.mnist, or a folder of pictures by label; without it Keras downloads MNIST"  # of --data
-VALIDATION = 5_000  # of MNIST's train part, a tenth of a smaller one, kept from training: the temperature and every choice are made on them
+VALIDATION = 5_000  # of MNIST's train part, a tenth of a smaller one, kept from training
 LINE = 0.115  # median thickness of drawn lines in parts of the longest side: MNIST's digits have about 2.3 of 20 pixels
 MIRRORED = (3, 4, 6, 7, 9)  # digits whose mirror image is no digit: a mirrored 2 can be a 5, a mirrored 5 a 2
 TURNED = (2, 3, 4, 5, 7)  # digits that are no digit after a quarter turn

@@ -26,6 +26,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from digit_model import frames, model_file, reader
 from training import dataset, environment, evaluate
+from training.own_data import DataError
 
 FORMATS = ("tflite", "onnx")
 OPSET = 17  # of ONNX: read by ONNX Runtime 1.12 (2022) and newer
@@ -42,10 +43,13 @@ def main() -> None:
     args.add_argument("dir", type=Path, help="folder with model.keras; the exported files and export.json are written into it")
     args.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="what to write (default: both)")
     args.add_argument("--int8", action="store_true", help="write each in 8 bits as well, about a quarter as large")
-    args.add_argument("--data", help="an .npz in the layout of keras.datasets.mnist; without it that function downloads MNIST")
+    args.add_argument("--data", help=dataset.DATA)
     args = args.parse_args()
 
-    train, _, test = dataset.mnist(args.data)
+    try:
+        train, _, test = dataset.mnist(args.data)
+    except DataError as error:
+        sys.exit(str(error))
     source = args.dir / "model.keras"
     classify = model_file.as_probabilities(model_file.open_keras(source))
     told = metadata(source, classify)
@@ -153,8 +157,8 @@ def metadata(source: Path, classify) -> dict[str, str]:
     side, box = frames.FRAME, frames.DIGIT_BOX
     framing = (
         f"Cut the digit's ink out (what is above {frames.INK_EDGE}), scale it so that its longer side is {box} pixels and its shape stays "
-        f"(by area when it shrinks), and lay it on {side}x{side} pixels of paper, moved by whole pixels, so that its centre of mass is the "
-        f"centre, as MNIST's digits are."
+        f"(by area when it shrinks), and lay it on {side}x{side} pixels of paper, moved by whole pixels, rounded up "
+        f"(to the right and down), so that its centre of mass is the centre, as MNIST's digits are."
     )
     if (height, width) != (side, side):
         framing += f" Then resize it to {height}x{width}, bilinearly."

@@ -63,6 +63,12 @@ def run(path: Path, frames: np.ndarray) -> np.ndarray:
     return onnxruntime.InferenceSession(path).run(["probabilities"], {"frames": frames})[0]
 
 
+def test_data_that_is_none_ends_the_command_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["training.export", str(tmp_path), "--data", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit, match="does not exist"):
+        export.main()
+
+
 @pytest.mark.parametrize("name", FLOAT)
 def test_a_float_file_gives_the_probabilities_of_the_original(exported, drawn, original, name):
     np.testing.assert_allclose(run(exported / name, drawn), original, atol=1e-5)
