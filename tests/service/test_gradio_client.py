@@ -64,7 +64,7 @@ def test_predict_reads_a_file_by_its_url(monkeypatch, app):
 
 
 def test_the_server_fetches_nothing_from_its_own_network(client, app):
-    with pytest.raises(AppError, match="cannot be fetched. Send the file itself"):
+    with pytest.raises(AppError, match="cannot be fetched"):
         client.predict(handle_file(f"{app.url}/examples/{SEVEN.name}"), api_name="/predict")
 
 
