@@ -5,20 +5,22 @@ const seen = element.querySelector("canvas");
 const heat = element.querySelector("button");
 words.dataset.rest = say("rest");
 const host = element.closest("#answer");
-let wish = null; // what is to be read next: { request: () => fetch options, query: more of them, told: what else hears the reading }
+// What is to be read next: { request: () => fetch options, query: more of them, told: what else hears the reading, file: the picture's,
+// fresh: whether it is something else than before, so that the answer in sight is none to it }.
+let wish = null;
 let last = null; // the wish that the answer in sight fulfils
-let turn = 0; // counts clears
+let turn = 0; // counts what was cleared or put in another's place
 let busy = false;
 let abort = null;
 
-host.addEventListener("ask", (event) => {
-  if (event.detail) want(event.detail);
-  else {
+host.addEventListener("ask", ({ detail: wanted }) => {
+  if (!wanted || wanted.fresh) {
     turn += 1;
     wish = last = null;
     abort?.abort();
-    show(null);
   }
+  if (wanted) want(wanted);
+  else show(null);
 });
 heat.addEventListener("click", () => last && want({ ...last, heat: !last.heat }));
 
@@ -33,11 +35,16 @@ async function work() {
     const [asked, mine] = [wish, turn];
     wish = null;
     abort = new AbortController();
-    const slow = setTimeout(() => mine === turn && (detail.textContent = say("reading")), 300);
+    const slow = setTimeout(() => {
+      if (mine !== turn) return;
+      if (!last) show(null);
+      detail.textContent = say("reading");
+    }, 300);
     try {
       const reply = await fetch(`predict?page=1${asked.query ?? ""}${asked.heat ? "&heat=1" : ""}`, { method: "POST", signal: abort.signal, ...asked.request() }).finally(() => clearTimeout(slow));
       const reading = await reply.json();
       if (mine !== turn) continue;
+      if (reading.error) reading.error = refusal(reading.error, reply.status === 503 ? "busy" : "not_read");
       if (reply.status === 503) await again(asked, mine, reading.error, 1000);
       else {
         last = asked;
@@ -45,7 +52,10 @@ async function work() {
         asked.told?.(reading);
       }
     } catch {
-      if (mine === turn) await again(asked, mine, say("offline"), 1000);
+      const lost = asked.file && (await gone(asked.file));
+      if (mine !== turn) continue;
+      if (lost) show({ error: say("unreadable") });
+      else await again(asked, mine, say("offline"), 1000);
     }
   }
   busy = false;
@@ -62,11 +72,14 @@ function show(reading) {
   const [first, second] = reading ? wording(reading) : ["", ""];
   words.textContent = first;
   words.toggleAttribute("data-text", Boolean(reading?.text));
-  words.style.setProperty("--signs", Math.max(...first.split("\n").map((line) => line.length), 1));
+  const lines = first.split("\n");
+  words.style.setProperty("--lines", lines.length);
+  words.style.setProperty("--signs", Math.max(...lines.map((line) => line.length), 1));
   detail.textContent = second;
   made.textContent = reading?.made?.length ? say("made", { list: listed.format(reading.made.map((step) => say(step))) }) : "";
   draw(reading?.frames ?? [], reading?.heat);
   if (reading?.model) document.dispatchEvent(new CustomEvent("served", { detail: reading.model }));
+  for (const bar of reading?.label?.confidences ?? []) bar.confidence = Math.min(bar.confidence, 0.994); // the bars round: never 100% there either
   props.value = reading;
   trigger("change");
 }
@@ -77,10 +90,10 @@ function wording(reading) {
   if (reading.verdict === "not a digit") return [say("not_a_digit"), say("not_a_digit_more")];
   const [, next] = reading.label.confidences;
   const sure = percent(Math.min(reading.confidence, 0.999), reading.confidence < 0.995 ? 0 : 1); // never 100%: no reader is that sure
-  return [reading.text, reading.confidence < 0.8 && next ? say("unsure", { percent: sure, other: next.label }) : say("sure", { percent: sure })];
+  return [reading.text, reading.confidence < 0.8 && next ? say("unsure", { percent: sure, other: `\u2066${next.label}\u2069` }) : say("sure", { percent: sure })];
 }
 
-const listed = new Intl.ListFormat(language, { type: "unit" });
+const listed = new Intl.ListFormat(language, language === "zh" ? { type: "conjunction", style: "narrow" } : { type: "unit" }); // Chinese units have nothing between
 
 // The frames side by side; where the heat is told, what mattered glows.
 function draw(frames, heats) {

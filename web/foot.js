@@ -60,7 +60,7 @@ async function tell() {
   const { mnist_test: mnist, people } = metrics;
   const rows = [
     ["model", named(model)],
-    ["since", new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", numberingSystem: "latn" }).format(new Date(since))],
+    ["since", new Intl.DateTimeFormat(locale, { calendar: "gregory", dateStyle: "medium", timeStyle: "short", numberingSystem: "latn" }).format(new Date(since))],
     ["mnist", mnist?.accuracy],
     ["drawings", people?.tablet_strokes],
     ["pictures", people?.pictures_mean_over_sources],
@@ -91,6 +91,7 @@ const OWN = ["intro", "pad", "pen", "answer", "gallery", "foot"].map((id) => `#$
   if (![...OWN, "#label", ...Object.keys(GRADIOS).map((id) => `#${id}`)].every((part) => document.querySelector(part)))
     return requestAnimationFrame(stand);
   for (const [id, key] of Object.entries(GRADIOS)) document.getElementById(id).textContent = say(key);
+  document.title = say("title");
   const page = document.documentElement;
   page.lang = language;
   page.dir = language === "ar" ? "rtl" : "ltr";

@@ -31,7 +31,7 @@ function fit() {
 function redraw() {
   paint.setTransform(1, 0, 0, 1, 0, 0);
   paint.clearRect(0, 0, canvas.width, canvas.height);
-  const k = devicePixelRatio * scale();
+  const k = (canvas.width / canvas.clientWidth) * scale(); // not devicePixelRatio, which may be another by now
   paint.setTransform(k, 0, 0, k, 0, 0);
   paint.lineCap = paint.lineJoin = "round";
   paint.strokeStyle = getComputedStyle(canvas).color;

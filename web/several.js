@@ -11,17 +11,18 @@ async function several(files, pick) {
   rows.replaceChildren(...mine.map(({ row }) => row));
   panel.hidden = !mine.length;
   current(rows.firstChild);
-  for (let i = 0; i < mine.length && mine === pictures; ) {
-    const some = mine.slice(i, i + AT_ONCE);
+  for (let left = mine; left.length && mine === pictures; left = left.filter(({ reading }) => !reading)) {
+    const some = left.slice(0, AT_ONCE);
     const body = new FormData();
     for (const { file } of some) body.append("image", file);
     try {
       const reply = await fetch("predict", { method: "POST", body });
       if (reply.status === 503) throw new Error();
       const readings = [await reply.json()].flat(); // of one picture it is no list
+      for (const each of readings) if (each.error) each.error = refusal(each.error, "not_read");
       some.forEach((picture, k) => tell(picture, readings[k] ?? readings[0]));
-      i += some.length;
     } catch {
+      for (const picture of some) if (await gone(picture.file)) tell(picture, { error: say("unreadable") });
       await new Promise((done) => setTimeout(done, 1000)); // then again
     }
   }
@@ -29,7 +30,7 @@ async function several(files, pick) {
 
 function tableRow(file, pick) {
   const row = document.createElement("tr");
-  row.innerHTML = '<td><button type="button"><img alt=""><span></span></button></td><td>…</td><td></td>';
+  row.innerHTML = '<td><button type="button"><img alt=""><span dir="auto"></span></button></td><td>…</td><td></td>';
   row.querySelector("img").src = URL.createObjectURL(file);
   row.querySelector("span").textContent = file.name;
   row.querySelector("button").addEventListener("click", () => {
@@ -61,5 +62,5 @@ panel.querySelector(".csv").addEventListener("click", () => {
   link.download = "digits.csv";
   link.href = URL.createObjectURL(new Blob(["\ufeff", csv, "\r\n"], { type: "text/csv" })); // with the mark by which Excel knows UTF-8
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // Safari fetches it later
 });

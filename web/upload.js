@@ -8,7 +8,7 @@ let unseen = false; // whether the browser cannot show the file itself, as most 
 
 const inSight = () => element.offsetParent !== null;
 
-function read() {
+function read(fresh = false) {
   const mine = file;
   const request = () => {
     const body = new FormData();
@@ -16,7 +16,7 @@ function read() {
     return { body };
   };
   const told = (reading) => mine === file && found(reading);
-  const detail = mine && { request, told, query: unseen ? "&preview=1" : "" };
+  const detail = mine && { request, told, fresh, file: mine, query: unseen ? "&preview=1" : "" };
   document.querySelector("#answer").dispatchEvent(new CustomEvent("ask", { detail }));
 }
 
@@ -44,7 +44,7 @@ function pick(chosen) {
   show(file ? URL.createObjectURL(file) : "");
   image.alt = file?.name ?? "";
   outline(boxes, []);
-  read();
+  read(true);
 }
 
 image.addEventListener("load", () => element.toggleAttribute("data-shown", true));
