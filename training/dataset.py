@@ -35,14 +35,15 @@ class Split:
         return Split(self.frames[which], self.labels[which])
 
 
-def mnist(data: str | None = None, limit: int | None = None, seed: int = 0) -> tuple[Split, Split, Split]:
+def mnist(data: str | None = None, limit: int | None = None) -> tuple[Split, Split, Split]:
     """Return MNIST, or own digits in its place, as train, validation and test part. Raises DataError.
 
     data: an .npz in the layout of keras.datasets.mnist, or a folder of pictures by label; without it that function downloads MNIST.
-    limit: keep only so many training images, and a tenth of it for validation.
+    limit: keep only so many training images, and a tenth of it for validation. What is for validation is always the same: a run may go on
+    from another's weights.
     """
     (x_train, y_train), (x_test, y_test) = own_data.load(Path(data)) if data else downloaded()
-    order = np.random.default_rng(seed).permutation(len(y_train))
+    order = np.random.default_rng(0).permutation(len(y_train))
     kept = min(VALIDATION, len(order) // 10)
     held_out, rest = order[:kept], order[kept:][:limit]
     own_data.check_complete(y_train[rest], f"what is left of {data or 'MNIST'} to train on")

@@ -20,7 +20,7 @@ GAPS = {"numbers": (0.12, 0.4), "numbers_touching": (-0.06, -0.02)}  # between t
 def measure(model: reader.Model, folder: Path, limit: int | None = None) -> dict:
     """Return what the app reads of the sets in the folder: digits and numbers right, non-digits refused, how sure it was.
 
-    limit: judge on so many of each set, drawn at random, always the same. Scans do not count for the calibration: nobody sends those.
+    limit: judge on so many of each large set, drawn at random, always the same. Scans do not count for the calibration: nobody sends those.
     """
     judge, scans, rng, figures = Judge(model), Judge(model), np.random.default_rng(0), {}
 

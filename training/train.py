@@ -72,8 +72,10 @@ class Batches(keras.utils.PyDataset):
     def __len__(self):
         return len(self.order) // self.batch
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self):  # for the first one after a stop
         self.shuffle(int(self.model.optimizer.iterations) // len(self))
+
+    on_epoch_end = on_epoch_begin  # for the next one, whose first batches are made before it begins
 
     def shuffle(self, epoch):
         self.epoch = epoch
@@ -184,7 +186,18 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     preset = PRESETS[args.preset]
     keras.utils.set_random_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    train, validation, _ = dataset.mnist(args.data, args.limit, args.seed)
+    options = {
+        "preset": args.preset,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "data": args.data,
+        "init": args.init and str(args.init),
+        "learning_rate": args.learning_rate,
+        "limit": args.limit,
+    }
+    state = args.out / "state"
+    keep_options(state, options)
+    train, validation, _ = dataset.mnist(args.data, args.limit)
     train = train[np.resize(np.arange(len(train)), max(len(train), LEAST))]
     model = preset.build()
     if preset.drawn:
@@ -200,7 +213,7 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     momentum = max(0, 1 - 15 / steps)  # the weights kept are a mean over about a fifteenth of the run, at its end
     optimizer = keras.optimizers.AdamW(schedule, WEIGHT_DECAY, use_ema=True, ema_momentum=momentum)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"], jit_compile=False)
-    callbacks = [keras.callbacks.BackupAndRestore(args.out / "state", delete_checkpoint=True), KeepMemory(), *callbacks]
+    callbacks = [keras.callbacks.BackupAndRestore(state, delete_checkpoint=True), KeepMemory(), *callbacks]
     if args.tensorboard:
         from training.watching import Watch  # needs TensorFlow, whatever Keras trains with
 
@@ -220,14 +233,7 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     if len(validation) >= ENOUGH:
         temperature = fit_temperature(seen.predict(dataset.as_input(validation.frames), verbose=0), validation.labels)
     network.calibrated(seen, temperature).save(args.out / "model.keras")
-    settings = {
-        "preset": args.preset,
-        "epochs": args.epochs,
-        "seed": args.seed,
-        "data": args.data,
-        "init": args.init and str(args.init),
-        "learning_rate": args.learning_rate,
-        "limit": args.limit,
+    settings = options | {
         "temperature": temperature,
         "seconds": round(time.time() - started),
         "environment": environment.describe(),
@@ -236,6 +242,17 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     (args.out / "settings.json").write_text(json.dumps(settings, indent=1))
     print(f"{args.out / 'model.keras'} after {settings['seconds']} s, temperature {temperature:.2f}")
     return settings
+
+
+def keep_options(state: Path, options: dict) -> None:
+    """Keep a run's options beside its state. Raises DataError where a run with others was stopped there: it would go on with these."""
+    told = state / "options.json"
+    if told.exists() and (state / "training_metadata.json").exists() and json.loads(told.read_text()) != options:
+        raise DataError(
+            f"{state.parent} has a run that was stopped, with {told.read_text()}: go on with these options, or name another --out."
+        )
+    state.mkdir(parents=True, exist_ok=True)
+    told.write_text(json.dumps(options))
 
 
 def with_more(train: dataset.Split, args: argparse.Namespace, model: keras.Model) -> Batches:

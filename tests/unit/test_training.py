@@ -13,6 +13,7 @@ import pytest
 from digit_model import frames, hands, reader, strokes
 from training import augmentation, dataset, network, rewriting, train
 from training.judge import calibration
+from training.own_data import DataError
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,36 @@ def test_training_for_two_epochs_on_2000_images_gives_a_model_that_evaluates(sma
     probabilities = model.predict(np.zeros((3, 28, 28, 1), np.float32), verbose=0)
     assert probabilities.shape == (3, 11)
     assert probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_stopped_run_goes_on_with_its_own_options_only(small_mnist, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "training_metadata.json").write_text('{"epoch": 1}')
+    asked = ["--preset", "quick", "--out", str(tmp_path), "--data", str(small_mnist), "--limit", "100", "--epochs", "2"]
+    options = vars(train.parse(asked))
+    kept = {name: options[name] for name in ("preset", "epochs", "seed", "data", "init", "learning_rate", "limit")}
+    train.keep_options(tmp_path / "state", kept)
+    with pytest.raises(DataError, match="has a run that was stopped"):
+        train.run(train.parse([*asked, "--seed", "1"]))
+
+
+def test_every_batch_is_made_of_its_own_epochs_order():
+    """Keras makes the first ones before it tells that the epoch begins."""
+    made = []
+
+    class Noted(train.Batches):
+        def __getitem__(self, index):
+            made.append(self.order.tobytes())
+            return super().__getitem__(index)
+
+    split = dataset.Split(np.zeros((100, 28, 28), np.uint8), np.zeros(100, np.int64))
+    model = network.build_quick()
+    batches = Noted(split, split, split, split, seed=0, model=model, epochs=3, batch=20)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(batches, epochs=3, verbose=0)
+    for epoch in (1, 2):  # of the first one some are made twice: Keras looks at them before it begins
+        batches.shuffle(epoch)
+        assert made.count(batches.order.tobytes()) == len(batches)
 
 
 def test_the_same_seed_gives_the_same_drawings_however_many_processes_draw():
