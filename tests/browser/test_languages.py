@@ -48,6 +48,34 @@ def test_arabic_runs_from_right_to_left(browser, app):
         assert page.locator("#answer .words").evaluate("e => getComputedStyle(e).direction") == "rtl"
 
 
+def test_a_number_with_a_question_mark_is_not_turned_round(browser, app, seven):
+    for page in visit(browser, app.url, locale="ar", **LAPTOP):
+        page.route("**/predict?*", lambda route: route.fulfill(json={**route.fetch().json(), "text": "4?2"}))
+        draw(page, seven)
+        words = page.locator("#answer .words")
+        expect(words).to_have_text("4?2")
+        ends = words.evaluate("""(words) => [0, 2].map((i) => {
+            const range = document.createRange();
+            range.setStart(words.firstChild, i);
+            range.setEnd(words.firstChild, i + 1);
+            return range.getBoundingClientRect().x;
+        })""")
+        assert ends[0] < ends[1]
+        page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("language", ["fr", "zh"])
+def test_what_is_refused_and_what_was_made_are_told_in_the_visitors_language(browser, app, language):
+    for page in visit(browser, app.url, locale=language, **LAPTOP):
+        words = WORDS[language]
+        page.get_by_role("tab", name=words["upload"]).click()
+        page.locator("#upload input").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+        expect(page.locator("#answer .detail")).to_have_text(words["not_read"])
+        page.locator("#upload input").set_input_files(ROOT / "examples" / "7_light-on-dark.png")
+        expect(page.locator("#answer .words")).to_have_text("7")
+        expect(page.locator("#answer .made")).to_contain_text(f"{words['inverted']}、" if language == "zh" else words["inverted"])
+
+
 def test_the_words_stay_when_the_phone_is_turned_and_the_tab_changed(browser, app):
     words = WORDS["vi"]
     for page in visit(browser, app.url, locale="vi", **PHONE):

@@ -265,6 +265,26 @@ def test_it_reads_in_the_dark_too(browser, app, seven, screen):
         assert sum(map(int, paper[4:-1].split(", "))) < 200 < sum(map(int, ink[4:-1].split(", ")))
 
 
+def test_an_answer_of_two_lines_is_seen_whole(page, seven):
+    for place in ((0.3, 0.25), (0.6, 0.25), (0.45, 0.75)):
+        draw(page, seven, size=0.35, at=place)
+    words = page.locator("#answer .words")
+    expect(words).to_have_text("77\n7", use_inner_text=True)
+    over = words.evaluate("""(words) => {
+        const text = document.createRange();
+        text.selectNodeContents(words);
+        const [inside, around] = [text.getBoundingClientRect(), words.closest(".html-container").getBoundingClientRect()];
+        const size = parseFloat(getComputedStyle(words).fontSize);
+        return [(around.top - inside.top) / size, (inside.bottom - around.bottom) / size];
+    }""")
+    assert max(over) < 0.2  # a line is higher than its digits
+
+
+def test_a_tap_is_nothing_yet(page):
+    draw(page, [[[140, 140]]])
+    expect(page.locator("#answer .words")).to_have_text("Nothing here yet")
+
+
 def test_the_connection_lost_is_said_and_made_good(browser, app, seven):
     context = browser.new_context(**LAPTOP)
     page = context.new_page()

@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP
+from tests.browser.conftest import LAPTOP, PHONE, visit
 from tests.conftest import ROOT
 
 SEVEN = ROOT / "examples" / "7_light-on-dark.png"
@@ -47,6 +47,19 @@ def test_it_says_which_model_reads_since_when_and_how_good_it_is(app, laptop):
     model = requests.get(f"{app.url}/model", timeout=5).json()
     expect(facts).to_contain_text(f"{model['metrics']['mnist_test']['accuracy'] * 100:.1f}%")
     expect(facts).to_contain_text(str(datetime.fromisoformat(model["since"]).astimezone().year))
+
+
+@pytest.mark.parametrize(("locale", "screen"), [("fr", PHONE), ("vi", PHONE), ("en", LAPTOP)])
+def test_the_snippets_scroll_and_the_page_does_not(browser, app, locale, screen):
+    for page in visit(browser, app.url, locale=locale, **screen):
+        page.locator("#foot summary").click()
+        expect(page.locator("#foot dd").first).not_to_be_empty()
+        page.locator("#foot pre").first.evaluate("(pre) => (pre.textContent += 'x'.repeat(300))")  # as long as a Space's address may be
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for copy in page.locator("#foot h3 + button").all():
+            box = copy.bounding_box()
+            assert box["x"] + box["width"] <= screen["viewport"]["width"]
+            assert box["height"] >= 24
 
 
 def test_the_facts_and_links_are_those_of_the_model_that_is_served(laptop):

@@ -165,3 +165,29 @@ def test_what_mattered_is_shown_on_demand(laptop):
     assert answer(laptop) == "7"
     laptop.get_by_role("button", name="What mattered").click()
     laptop.wait_for_function(f"({coloured})() === 0")
+
+
+def test_the_answer_to_one_picture_does_not_stand_beside_the_next(page):
+    choose(page, THREE.read_bytes(), "3.png", "image/png")
+    expect_three(page)
+    held = []
+    page.route("**/predict?*", lambda route: held.append(route))  # as on a slow line
+    choose(page, (ROOT / "examples" / "7_light-on-dark.png").read_bytes(), "7.png", "image/png")
+    expect(page.locator("#answer .detail")).to_have_text("Reading …")
+    expect(page.locator("#answer .words")).to_have_text("")
+    for route in held:
+        route.continue_()
+    page.unroute("**/predict?*")
+    expect(page.locator("#answer .words")).to_have_text("7")
+
+
+def test_a_file_that_has_changed_since_it_was_chosen_is_told_and_not_tried_for_ever(page, tmp_path):
+    picture = tmp_path / "3.png"
+    picture.write_bytes(THREE.read_bytes())
+    page.get_by_role("tab", name="Upload").click()
+    page.context.set_offline(True)
+    page.locator("#upload input").set_input_files(picture)
+    expect(page.locator("#answer .detail")).to_contain_text("No connection")
+    picture.unlink()
+    page.context.set_offline(False)
+    expect(page.locator("#answer .detail")).to_have_text("This file cannot be read any more. Choose it again.")
