@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -67,6 +68,10 @@ def test_every_batch_is_made_of_its_own_epochs_order():
         def __getitem__(self, index):
             made.append(self.order.tobytes())
             return super().__getitem__(index)
+
+        def on_epoch_begin(self):
+            time.sleep(0.3)  # as long as the workers need for their first batches
+            super().on_epoch_begin()
 
     split = dataset.Split(np.zeros((100, 28, 28), np.uint8), np.zeros(100, np.int64))
     model = network.build_quick()
