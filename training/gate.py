@@ -27,6 +27,9 @@ FLOORS = [  # a figure of metrics.json, and its floor or ceiling
     ("parameters", AT_MOST, 1_000_000),
     ("one_image_ms", AT_MOST, 20),
 ]
+NOT_FALLEN = ("mnist_test_changed", "simulated_pad", "drawn_non_digits_refused")  # figures that may not be below the published model's
+FALL = 3  # standard deviations of the difference of two such figures that are no fall
+COUNTED = 5_000  # images behind each, at least, where training.evaluate is given no --limit
 CHANCE = 0.05  # a difference to the published model that is less probable than this by chance alone counts
 ECE_SLACK = 0.002  # by so much the calibration error may be worse: the size of its own noise on 10,000 images
 RESAMPLES = 500  # of the test images, for the noise of the calibration error
@@ -41,16 +44,16 @@ class Marks:
     answered: np.ndarray
 
 
-def reasons_to_refuse(path: Path, metrics: dict, published: Path | None, test: dataset.Split) -> list[str]:
+def reasons_to_refuse(path: Path, metrics: dict, published: Path | None, published_metrics: dict, test: dataset.Split) -> list[str]:
     """Return every reason, a line each, why a model may not be published; none when it may.
 
-    path: its model.keras; metrics: its metrics.json; published: the model.keras that is published now, None for a first one.
+    path: its model.keras; metrics: its metrics.json; published, published_metrics: those of now, None and {} for a first one.
     """
     try:
         new = read(path, test)
     except model_file.Refused as error:
         return [f"the Space would not serve it: {error}"]
-    reasons = below_floors(metrics)
+    reasons = below_floors(metrics) + fallen(metrics, published_metrics)
     if metrics.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
         reasons.append("metrics.json tells of another model.keras: run training.evaluate again")
     if published:
@@ -84,6 +87,20 @@ def below_floors(metrics: dict) -> list[str]:
             for which, value in found.items()
             if not (value >= bound if rule == AT_LEAST else value <= bound)  # so that NaN is refused too
         ]
+    return reasons
+
+
+def fallen(metrics: dict, before: dict) -> list[str]:
+    """Return a line for each figure of NOT_FALLEN that is lower than the published model's by more than its noise."""
+    reasons = []
+    for name in NOT_FALLEN:
+        old = figures(before, name)
+        for which, value in figures(metrics, name).items():
+            middle = (value + old.get(which, value)) / 2
+            if value < old.get(which, value) - FALL * (2 * middle * (1 - middle) / COUNTED) ** 0.5:
+                reasons.append(
+                    f"{which} is {value:.4f}, the published model's {old[which]:.4f}: lower by more than {FALL} deviations of chance"
+                )
     return reasons
 
 

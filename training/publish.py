@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import zipfile
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def publish(repo: Repo, args: argparse.Namespace) -> None:
         print(f"It is published already: {repo.id}@{head[:12]} {tag}".rstrip())
         return finish(args, metrics, repo, head)
 
-    reasons = through_the_gate(repo, args, metrics, head if "model.keras" in there else None)
+    reasons = through_the_gate(repo, args, metrics, head, there)
     if reasons:
         print("\n".join(["Refused:", *(f"- {reason}" for reason in reasons)]))
         summarize(args.summary, "Refused", metrics, "\n".join(f"- {reason}" for reason in reasons))
@@ -84,16 +85,19 @@ def publish(repo: Repo, args: argparse.Namespace) -> None:
     return finish(args, metrics, repo, commit)
 
 
-def through_the_gate(repo: Repo, args: argparse.Namespace, metrics: dict, published_at: str | None) -> list[str]:
-    """Return the reasons against publishing. published_at: the commit of the model to compare with, None for a first one."""
+def through_the_gate(repo: Repo, args: argparse.Namespace, metrics: dict, head: str | None, there: Collection[str]) -> list[str]:
+    """Return the reasons against publishing. head, there: the newest commit, and its files; of a first model None, and none."""
     from training import dataset, gate  # TensorFlow, which a rollback does not need
 
     try:
         _, _, test = dataset.mnist(args.data)
     except (OSError, KeyError, ValueError) as error:
         raise RoadBlocked(f"no test images from {args.data or 'keras.datasets.mnist'}: {error}") from error
-    published = published_at and patiently(lambda: repo.api.hf_hub_download(repo.id, "model.keras", revision=published_at))
-    return gate.reasons_to_refuse(args.dir / "model.keras", metrics, published and Path(published), test)
+    model, told = (
+        name in there and Path(patiently(lambda name=name: repo.api.hf_hub_download(repo.id, name, revision=head)))
+        for name in ("model.keras", "metrics.json")
+    )
+    return gate.reasons_to_refuse(args.dir / "model.keras", metrics, model or None, read_json(told) if told else {}, test)
 
 
 def release_files(folder: Path, metrics: dict, repo_id: str) -> dict[str, bytes]:

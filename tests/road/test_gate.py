@@ -44,3 +44,15 @@ def test_a_worse_calibration_counts_when_it_is_more_than_noise(confidence, worse
 def test_a_model_that_answers_nothing_is_no_error_of_ours():
     silent = Marks(np.zeros(IMAGES, bool), np.ones(IMAGES), np.zeros(IMAGES, bool))
     assert "loses 10000" in gate.worse_than(silent, marks())[0]
+
+
+@pytest.mark.parametrize(("now", "reasons"), [(0.9950, 0), (0.9920, 0), (0.9890, 1), (0.9990, 0)])
+def test_a_figure_that_falls_counts_when_it_is_more_than_noise(now, reasons):
+    before = {"mnist_test_changed": {"thinned": 0.995, "noisy": 0.99}, "drawn_non_digits_refused": 0.93}
+    found = gate.fallen(before | {"mnist_test_changed": {"thinned": now, "noisy": 0.99}}, before)
+    assert len(found) == reasons
+    assert all("mnist_test_changed of thinned is 0.9890, the published model's 0.9950" in reason for reason in found)
+
+
+def test_a_figure_that_the_published_model_lacks_is_no_fall():
+    assert gate.fallen({"simulated_pad": {"thin": 0.5}}, {}) == []
