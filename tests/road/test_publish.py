@@ -102,6 +102,14 @@ def test_a_model_that_loses_more_than_chance_explains_is_refused(hub, run, publi
     assert "## Refused" in (tmp_path / "summary.md").read_text()
 
 
+def test_a_model_whose_other_figures_fell_is_refused(hub, run, publish_run):
+    hub.create("models", MODEL, **{"model.keras": BUNDLED.read_bytes(), "metrics.json": json.dumps(FIGURES).encode()})
+    code, said = publish_run(run(drawn_non_digits_refused=0.9))
+    assert code == 3, said
+    assert "- drawn_non_digits_refused is 0.9000, the published model's 0.9300" in said
+    assert len(hub.model.commits) == 1
+
+
 def test_every_floor_that_is_broken_is_named_on_a_line_of_its_own(hub, run, publish_run):
     low = {"mnist_test": FIGURES["mnist_test"] | {"accuracy": 0.98, "ece": float("nan")}, "simulated_pad": {"thin": 0.5, "thick": 0.98}}
     code, said = publish_run(run(**low, sha256="of another file", parameters=None, drawn_non_digits_refused={}))
