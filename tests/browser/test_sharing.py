@@ -56,6 +56,8 @@ def test_the_snippets_scroll_and_the_page_does_not(browser, app, locale, screen)
         expect(page.locator("#foot dd").first).not_to_be_empty()
         page.locator("#foot pre").first.evaluate("(pre) => (pre.textContent += 'x'.repeat(300))")  # as long as a Space's address may be
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        pre, whole = (page.locator(place).first.bounding_box()["width"] for place in ("#foot pre", "#foot .more > div"))
+        assert pre == whole  # no button stands beside it
         for copy in page.locator("#foot h3 + button").all():
             box = copy.bounding_box()
             assert box["x"] + box["width"] <= screen["viewport"]["width"]
