@@ -41,24 +41,15 @@ PRESETS = {
     "quick": Preset(network.build_quick, 3, 128, 7e-3, 0.25, drawn=False),
 }
 
-LAST = 0.3  # of the epochs have the second mix
-
-
-@dataclass(frozen=True)
-class Mix:
-    """What is in an epoch, in parts of MNIST: its digits, rewritten and drawn ones, others; and the part that is changed only lightly."""
-
-    shares: tuple[float, float, float, float]
-    light: float
-
-
-MIXES = Mix((1, 0.4, 0.4, 0.3), 0.5), Mix((1.25, 0.4, 0.2, 0.25), 0.75)  # of the same sum: all epochs have as many batches
+SHARES = 1, 0.3, 0.45, 0.35  # of an epoch, in parts of MNIST: its digits, rewritten and drawn ones, others
+LIGHT = 0.5, 0.75  # of the frames are changed only lightly, before and in the last epochs
+LAST = 0.3  # of the epochs
 
 
 class Batches(keras.utils.PyDataset):
     """One epoch: all of MNIST's part, a fresh share of what was rewritten and drawn on top, every frame augmented anew.
 
-    The last epochs have more of MNIST, less of what is drawn, and change most frames only lightly: the weights end nearer to real digits.
+    The last epochs change most frames only lightly: the weights end nearer to real digits.
     Every batch has its own seed (run, epoch, batch), so that a run that goes on after a stop sees what it would have seen.
     """
 
@@ -79,10 +70,10 @@ class Batches(keras.utils.PyDataset):
 
     def shuffle(self, epoch):
         self.epoch = epoch
-        self.mix = MIXES[epoch >= self.last]
+        self.light = LIGHT[epoch >= self.last]
         rng = np.random.default_rng([self.seed, epoch])
         order, first = [], 0
-        for part, share in zip(self.parts, self.mix.shares, strict=True):
+        for part, share in zip(self.parts, SHARES, strict=True):
             order.append(first + np.resize(rng.permutation(len(part)), round(share * len(self.parts[0]))))
             first += len(part)
         self.order = rng.permutation(np.concatenate(order))
@@ -95,7 +86,7 @@ class Batches(keras.utils.PyDataset):
     def _at(self, place):
         for part in self.parts:
             if place < len(part):
-                light = 1 if part is self.rewritten else self.mix.light  # what was rewritten has been changed enough
+                light = 1 if part is self.rewritten else self.light  # what was rewritten has been changed enough
                 return part.frames[place], part.labels[place], light
             place -= len(part)
         raise IndexError(place)

@@ -113,14 +113,17 @@ def test_every_epoch_has_as_many_batches():
     assert set(lengths) == {32}
 
 
-def test_every_epoch_has_all_of_mnist_and_of_the_rest_what_its_mix_says():
+def test_every_epoch_has_all_of_mnist_and_its_shares_of_the_rest_and_the_last_ones_change_little():
     parts = [dataset.Split(np.zeros((1000, 28, 28), np.uint8), np.arange(1000) + 1000 * part) for part in range(4)]
     batches = train.Batches(*parts, seed=0, model=None, epochs=10, batch=256)
-    for epoch, mix in ((0, train.MIXES[0]), (9, train.MIXES[1])):
+    for epoch, lightly in ((0, 0.5), (6, 0.5), (7, 0.75), (9, 0.75)):
         batches.shuffle(epoch)
-        labels = [batches._at(place)[1] for place in batches.order]
-        assert np.bincount(np.array(labels) // 1000).tolist() == [round(1000 * share) for share in mix.shares]
+        labels, lights = np.array([batches._at(place)[1:] for place in batches.order]).T
+        assert np.bincount(labels.astype(int) // 1000).tolist() == [1000, 300, 450, 350]
         assert set(labels) >= set(range(1000))
+        rewritten = labels // 1000 == 1
+        assert set(lights[~rewritten]) == {lightly}
+        assert set(lights[rewritten]) == {1}
 
 
 @pytest.mark.parametrize("light", [0, 1])
