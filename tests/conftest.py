@@ -1,6 +1,7 @@
 """The real app on a free port, started as a visitor's machine starts it: what tests/service and tests/browser ask."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -90,7 +91,8 @@ def wait_until_served(app: App) -> float:
 
 def call(app: App, endpoint: str, *data) -> str:
     """Return the stream that a plain HTTP caller of one of Gradio's endpoints gets, or why he gets none."""
-    reply = requests.post(f"{app.url}/gradio_api/call/{endpoint}", json={"data": data}, timeout=60)
+    body = json.dumps({"data": data})  # NaN too, which requests would not send
+    reply = requests.post(f"{app.url}/gradio_api/call/{endpoint}", body, headers={"Content-Type": "application/json"}, timeout=60)
     if not reply.ok:
         return reply.text
     return requests.get(f"{app.url}/gradio_api/call/{endpoint}/{reply.json()['event_id']}", timeout=60).text

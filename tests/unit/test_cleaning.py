@@ -1,6 +1,5 @@
 """What was sent is deleted, whatever came of it."""
 
-import asyncio
 import os
 import time
 
@@ -9,6 +8,7 @@ from gradio import processing_utils
 from gradio.route_utils import GradioMultiPartParser
 from starlette.datastructures import Headers
 
+from tests.conftest import finished
 from web import cleaning
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
@@ -37,7 +37,7 @@ def test_an_upload_that_breaks_off_is_deleted_after_five_minutes(tmp_path):
         Headers({"content-type": "multipart/form-data; boundary=a"}), body(), max_file_size=10_000, upload_dir=str(tmp_path)
     )
     with pytest.raises(ConnectionError):
-        asyncio.run(parser.parse())
+        finished(parser.parse())
     [left] = tmp_path.iterdir()
     cleaning.delete_forgotten(tmp_path)
     assert left.exists()

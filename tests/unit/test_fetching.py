@@ -1,6 +1,5 @@
 """A picture that is named by an address: what is fetched of it, and what is not. The server is real, and stands for a public one."""
 
-import asyncio
 import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ import pytest
 import safehttpx
 from gradio import processing_utils
 
+from tests.conftest import finished
 from web import fetching
 
 LIMIT = 1_000_000
@@ -65,7 +65,7 @@ def address(monkeypatch):
 
 
 def download(url: str, folder) -> bytes:
-    path = asyncio.run(processing_utils.async_ssrf_protected_download(url, str(folder)))
+    path = finished(processing_utils.async_ssrf_protected_download(url, str(folder)))
     with open(path, "rb") as file:
         return file.read()
 
