@@ -20,7 +20,7 @@ COPY digit_model digit_model
 COPY web web
 COPY examples examples
 USER 1000
-# Converts the bundled model, so that no start needs TensorFlow for it; the build ends here where it does not read.
+# The build ends here where the app would not read.
 RUN MODEL_PATH=digit_model/model.keras python -m digit_model examples/7_light-on-dark.png
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=2s \

@@ -46,6 +46,7 @@ SAME_IN_8_BITS = 0.02  # likewise with weights of 8 bits, on the self-test's dig
 SELF_TEST = 0.8  # of the plainly written digits must be read; ours reads all
 MAX_METRICS_BYTES = 1_000_000
 KEPT = 8  # converted models kept in a folder
+SHIPPED = Path(__file__).with_name("converted")  # holds the bundled model, so that no start waits for TensorFlow (training/bundle.py)
 
 # Layers that only compute, from what the file itself holds. None runs code of the file (Lambda) or reads other files (TFSMLayer, lookups).
 _BUILT_IN = """
@@ -291,10 +292,13 @@ def code_version() -> str:
 
 
 def find_converted(folders: list[Path], sha256: str) -> Path | None:
-    """Return the converted model of the .keras file with this sha256, whole and by this code, from the first folder that has it."""
-    for folder in folders:
+    """Return the converted model of the .keras file with this sha256, whole and by this code, from the first folder that has it.
+
+    What is shipped is taken whichever code it is by: the tests hold it against what the code of now makes.
+    """
+    for folder, by in (*((folder, code_version()) for folder in folders), (SHIPPED, "*")):
         with contextlib.suppress(OSError):
-            for path in folder.glob(f"{sha256}.{code_version()}.*.tflite"):
+            for path in folder.glob(f"{sha256}.{by}.*.tflite"):
                 if path.name.split(".")[2] == _digest(path.read_bytes()):
                     return path
     return None

@@ -1,5 +1,6 @@
 """The bundled model holds what the README says of it, on data by other people where that is at hand, less a small allowance."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,15 @@ def people(model, people_data) -> dict:
 
 def test_the_file_is_small():
     assert (ROOT / "digit_model" / "model.keras").stat().st_size <= 4_000_000
+
+
+def test_the_converted_copy_that_is_shipped_is_what_the_bundled_model_is_converted_to(model):
+    (shipped,) = model_file.SHIPPED.iterdir()
+    again = "python -m training.bundle converts it anew"
+    assert model_file.find_converted([], hashlib.sha256((ROOT / "digit_model" / "model.keras").read_bytes()).hexdigest()) == shipped, again
+    frames, _ = model_file._self_test_frames(28, 28)
+    read, expected = (model_file.run(path.read_bytes(), frames) for path in (shipped, model.path))
+    assert np.allclose(read, expected, rtol=0, atol=model_file.SAME), again
 
 
 def test_8_bits_change_no_answer_and_hardly_a_probability(model, people_data):

@@ -3,7 +3,6 @@
 import argparse
 import json
 import re
-import shutil
 import sys
 import zipfile
 from collections.abc import Collection
@@ -13,6 +12,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from digit_model.settings import Settings, SettingsError
+from training.bundle import bundle
 from training.hub_commit import Repo, RoadBlocked, names, patiently
 
 REFUSED = 3  # exit code of a model that the gate refuses; 1 is any other failure
@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--dry-run", action="store_true", help="go through the gate, write the card, tell what would be sent, and send nothing"
     )
     args.add_argument("--rollback", metavar="TAG", help="make the files of this tag current again, in a new commit; needs no DIR")
-    args.add_argument("--bundle", type=Path, help="copy the published model.keras and metrics.json into this folder (digit_model)")
+    args.add_argument("--bundle", type=Path, help="put the published model into this folder (digit_model), as training.bundle does")
     args.add_argument("--summary", type=Path, help="append the figures and what happened to this Markdown file")
     parsed = args.parse_args(arguments)
     if bool(parsed.dir) == bool(parsed.rollback):
@@ -148,10 +148,9 @@ def roll_back(repo: Repo, tag: str, dry_run: bool) -> None:
 
 
 def finish(args: argparse.Namespace, metrics: dict, repo: Repo, commit: str) -> None:
-    """Copy the published model to where the app has its own, and write the summary."""
+    """Put the published model where the app has its own, and write the summary."""
     if args.bundle and not args.dry_run:
-        for name in ("model.keras", "metrics.json"):
-            shutil.copy(args.dir / name, args.bundle / name)
+        bundle(args.dir, args.bundle)
     pictures = "\n".join(f"![{name}]({repo.api.endpoint}/{repo.id}/resolve/{commit}/pictures/{name})" for name in PICTURES)
     summarize(args.summary, f"Published {repo.id}@{commit[:12]}", metrics, pictures)
 

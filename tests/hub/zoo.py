@@ -22,7 +22,6 @@ from keras import layers
 
 from digit_model import hands, model_file, strokes
 from digit_model.frames import frame
-from digit_model.model_source import BUNDLED
 
 
 def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +79,7 @@ def main(folder: Path, converted: Path) -> None:
     save(train(network((28, 28)), x, y), folder / "no_channel.keras")
     save(train(network((32, 32, 3), activation=None), x, y), folder / "rgb_32_logits.keras")
     bad(folder, folder / "good.keras")
-    for path in (folder / "good.keras", folder / "better.keras", folder / "no_channel.keras", BUNDLED):
+    for path in (folder / "good.keras", folder / "better.keras", folder / "no_channel.keras"):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         model_file.keep_converted([converted], sha256, model_file.convert(path))
 

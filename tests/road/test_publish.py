@@ -1,5 +1,6 @@
 """From a trained model to the Hub: published in one commit behind the gate, and rolled back."""
 
+import hashlib
 import json
 import os
 import re
@@ -53,6 +54,8 @@ def test_the_first_the_second_and_the_way_back(hub, run, publish_run, tmp_path):
     for name in ("model.keras", "metrics.json", "README.md", "pictures/confusion.png"):
         assert hub.model.files[name] == (first / name).read_bytes()
     assert (bundle / "model.keras").read_bytes() == (first / "model.keras").read_bytes()
+    (converted,) = (bundle / "converted").iterdir()
+    assert converted.name.startswith(hashlib.sha256((first / "model.keras").read_bytes()).hexdigest())
     assert f"{hub.url}/{MODEL}/resolve/{hub.model.head}/pictures/confusion.png" in summary.read_text()
     assert "| mnist_test.accuracy | 0.995 | at least 0.99 |" in summary.read_text()
 

@@ -1,5 +1,6 @@
 """The workflows: what linters say, what they may do, and every command of theirs, run in order in a clean checkout on small data."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -158,6 +159,8 @@ def test_every_command_runs_in_order_in_a_clean_checkout(hub, small_mnist, tmp_p
     assert list(hub.model.tags.values()) == [hub.model.head]
     assert f"## Published {MODEL}@{hub.model.head[:12]}" in summary.read_text()
     assert hub.space.files["digit_model/model.keras"] == published
+    of_this = f"digit_model/converted/{hashlib.sha256(published).hexdigest()}."
+    assert [path.startswith(of_this) for path in hub.space.files if "/converted/" in path] == [True]
     assert {path.partition("/")[0] for path in hub.space.files} == {
         *(".gitattributes", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
         *("requirements.txt", "app.py", "digit_model", "web", "examples", "docs"),

@@ -10,6 +10,8 @@ import requests
 
 from tests.conftest import ROOT, running_app
 
+SEVEN = ROOT / "examples" / "7_light-on-dark.png"
+
 
 def start_and_end(**environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "app.py"]
@@ -41,6 +43,16 @@ def test_sigterm_ends_the_app_cleanly(app, tmp_path):
         other.process.send_signal(signal.SIGTERM)
         assert other.process.wait(60) == 0
         assert "Traceback" not in other.log.read_text()
+
+
+def test_the_first_start_ever_needs_no_tensorflow(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no TensorFlow for this test')")
+    environment = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": "http://127.0.0.1:9", "PYTHONPATH": str(tmp_path)}
+    with running_app(tmp_path, **environment) as fresh:
+        with SEVEN.open("rb") as image:
+            read = requests.post(f"{fresh.url}/predict", files={"image": image}, timeout=30).json()
+        assert (read["text"], read["model"]["source"]) == ("7", "bundled")
+        assert "no TensorFlow for this test" not in fresh.log.read_text()
 
 
 def test_the_serving_process_never_loads_tensorflow(app):
