@@ -65,7 +65,7 @@ with gr.Blocks(title=english["title"], analytics_enabled=False, delete_cache=(60
 
     # All of this happens in the browser: the parts speak to each other by events, and the label shows what the answer was told.
     answer.change(fn=None, js="(reading) => reading?.label ?? {}", inputs=answer, outputs=label)
-    for trigger, event in ((undo.click, "undo"), (clear.click, "clear"), (predict.click, "read"), (tabs.change, "read")):
+    for trigger, event in ((undo.click, "undo"), (clear.click, "clear"), (predict.click, "read"), (tabs.change, "shown")):
         trigger(fn=None, js=f"() => {{ document.dispatchEvent(new Event('{event}')) }}")
 
     add_endpoints(source, settings)

@@ -23,6 +23,7 @@ settings.register_profile("untimed", deadline=None)  # a slow machine is no fail
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
+MARKED = "hf_that-nobody-may-see"  # the app's token
 STARTED = 240  # seconds a start may take, TensorFlow's import on a busy machine included; it is 15 on an idle one
 
 
@@ -120,7 +121,7 @@ def app(tmp_path_factory) -> Iterator[App]:
     """The app with the bundled model, or the one MODEL_PATH names."""
     folder = tmp_path_factory.mktemp("app")
     path = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
-    with running_app(folder, MODEL_PATH=path, HF_HOME=str(folder / "hf")) as app:
+    with running_app(folder, MODEL_PATH=path, HF_HOME=str(folder / "hf"), HF_TOKEN=MARKED) as app:
         yield app
 
 

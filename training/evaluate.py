@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             "mnist_test": on_mnist(model, test),
             "mnist_test_changed": on_changed_mnist(model, test[: args.limit]),
             "simulated_pad": on_simulated_pad(model, test[: args.limit]),
-            "drawn_non_digits_refused": on_drawn_non_digits(model),
+            "drawn_non_digits_refused": on_drawn_non_digits(model, args.limit or 5_000),
             "sha256": hashlib.sha256((args.dir / "model.keras").read_bytes()).hexdigest(),
             "file_bytes": (args.dir / "model.keras").stat().st_size,
             "parameters": model_file.open_keras(args.dir / "model.keras").count_params(),
@@ -152,9 +152,9 @@ def redrawn(frame: np.ndarray, line: float, rng: np.random.Generator) -> np.ndar
     return 255 - pad
 
 
-def on_drawn_non_digits(model: reader.Model) -> float:
-    """Return the part of 5,000 letters, signs and scribbles of hands.py, of hands not trained on, that is refused."""
-    _, others = dataset.drawn(5000, seed=1_000_003)
+def on_drawn_non_digits(model: reader.Model, count: int) -> float:
+    """Return the part of so many letters, signs and scribbles of hands.py, of hands not trained on, that is refused."""
+    _, others = dataset.drawn(count, seed=1_000_003)
     return float((classify(model, others.frames.astype(np.float32) / 255)[:, reader.NOT_A_DIGIT :].sum(1) >= reader.REFUSAL).mean())
 
 

@@ -189,7 +189,7 @@ def run(args: argparse.Namespace, callbacks: Sequence[keras.callbacks.Callback] 
     state = args.out / "state"
     keep_options(state, options)
     train, validation, _ = dataset.mnist(args.data, args.limit)
-    train = train[np.resize(np.arange(len(train)), max(len(train), LEAST))]
+    train = train[np.resize(np.arange(len(train)), max(len(train), min(LEAST, args.limit or LEAST)))]
     model = preset.build()
     if preset.drawn:
         epoch = {"x": with_more(train, args, model)}

@@ -11,17 +11,22 @@ let wish = null;
 let last = null; // the wish that the answer in sight fulfils
 let turn = 0; // counts what was cleared or put in another's place
 let busy = false;
+let asking = null; // the wish that is asked, or tried again soon
 let abort = null;
+let wake = null; // ends the pause before it is tried again
 
 host.addEventListener("ask", ({ detail: wanted }) => {
+  if (asking?.file && asking.file === wanted?.file && asking.query === wanted.query) return wake?.();
   if (!wanted || wanted.fresh) {
     turn += 1;
-    wish = last = null;
+    wish = last = asking = null;
     abort?.abort();
+    wake?.();
   }
   if (wanted) want(wanted);
   else show(null);
 });
+host.addEventListener("failed", () => (detail.textContent = say("offline")));
 heat.addEventListener("click", () => last && want({ ...last, heat: !last.heat }));
 
 function want(wanted) {
@@ -33,38 +38,47 @@ async function work() {
   busy = true;
   while (wish) {
     const [asked, mine] = [wish, turn];
-    wish = null;
+    [asking, wish] = [asked, null];
     abort = new AbortController();
     const slow = setTimeout(() => {
       if (mine !== turn) return;
       if (!last) show(null);
       detail.textContent = say("reading");
     }, 300);
+    const hung = asked.file ? 0 : setTimeout(() => abort.abort(), 25_000); // a drawing is small; the app itself waits 20 seconds for a model
     try {
-      const reply = await fetch(`predict?page=1${asked.query ?? ""}${asked.heat ? "&heat=1" : ""}`, { method: "POST", signal: abort.signal, ...asked.request() }).finally(() => clearTimeout(slow));
-      const reading = await reply.json();
+      const [reading] = await what(await sent(asked).finally(() => clearTimeout(slow)));
       if (mine !== turn) continue;
-      if (reading.error) reading.error = refusal(reading.error, reply.status === 503 ? "busy" : "not_read");
-      if (reply.status === 503) await again(asked, mine, reading.error, 1000);
-      else {
-        last = asked;
-        show(reading);
-        asked.told?.(reading);
-      }
-    } catch {
+      last = asked;
+      show(reading);
+      asked.told?.(reading);
+    } catch (error) {
       const lost = asked.file && (await gone(asked.file));
       if (mine !== turn) continue;
       if (lost) show({ error: say("unreadable") });
-      else await again(asked, mine, say("offline"), 1000);
+      else await again(asked, mine, error instanceof Busy ? error.message : say("offline"));
+    } finally {
+      clearTimeout(hung);
+      if (mine === turn) asking = null;
     }
   }
   busy = false;
 }
 
-// Says why there is no answer, waits, and wishes the same again unless something newer was wished or all was cleared.
-async function again(asked, mine, why, wait) {
+async function sent(asked) {
+  if (asked.file?.size > largest) return new Response(null, { status: 413 }); // as the server would say, when all of it was sent
+  const query = `page=1${asked.query ?? ""}${asked.heat ? "&heat=1" : ""}`;
+  return fetch(`predict?${query}`, { method: "POST", signal: abort.signal, ...asked.request() });
+}
+
+// Says why there is no answer, waits, and wishes the same again unless something newer was wished or all was cleared. A file is sent
+// less and less often.
+async function again(asked, mine, why) {
+  if (!last) show(null);
   detail.textContent = why;
-  await new Promise((done) => setTimeout(done, wait));
+  asked.tries = (asked.tries ?? -1) + 1;
+  await new Promise((done) => setTimeout((wake = done), asked.file ? Math.min(1000 * 2 ** asked.tries, 8000) : 1000));
+  wake = null;
   if (mine === turn) wish ??= asked;
 }
 

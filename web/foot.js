@@ -22,7 +22,11 @@ element.querySelectorAll("pre").forEach((pre, i) => {
   copy.textContent = say("copy");
   copy.hidden = !navigator.clipboard; // which browsers give to https and to this machine only
   copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(snippets[i]);
+    try {
+      await navigator.clipboard.writeText(snippets[i]);
+    } catch {
+      return getSelection().selectAllChildren(pre); // in a frame that may not: Ctrl+C does it
+    }
     copy.textContent = say("copied");
     setTimeout(() => (copy.textContent = say("copy")), 2000);
   });

@@ -17,8 +17,14 @@ for (const button of element.querySelectorAll("button")) {
 element.addEventListener("click", async (event) => {
   const picture = event.target.closest("button")?.querySelector("img");
   if (!picture) return;
-  const data = await (await fetch(picture.src)).blob();
-  bring(new File([data], picture.alt, { type: data.type }));
+  try {
+    const reply = await fetch(picture.src, { cache: "force-cache" }); // it is in sight, so it is here, without a connection too
+    if (!reply.ok) throw new Error(reply.status);
+    const data = await reply.blob();
+    bring(new File([data], picture.alt, { type: data.type }));
+  } catch {
+    document.querySelector("#answer").dispatchEvent(new Event("failed"));
+  }
 });
 document.addEventListener("paste", (event) => event.clipboardData.files.length && bring(...event.clipboardData.files));
 for (const name of ["dragover", "drop"])

@@ -1,20 +1,21 @@
 // The drawing pad: pointer to strokes to a smooth line. Runs once, as js_on_load of the gr.HTML #pad, with its `element`.
-// Asks for a reading by the event "ask" on #answer; "clear", "undo" and "read" on the document, from buttons and tabs, are for whatever is in sight.
+// Asks for a reading by the event "ask" on #answer; "clear", "undo", "read" and "shown" on the document, from buttons and tabs, are for
+// whatever is in sight.
 const canvas = element.querySelector("canvas");
 const paint = canvas.getContext("2d");
 const boxes = element.querySelector("svg");
 let strokes = []; // each a list of [x, y, width], in CSS pixels of the pad as it was when the drawing began
 let began = null; // that pad's [width, height]
-let pen = null; // pointerId of the pointer that draws
+let pen = null; // the pointer that draws, as it came down
 let line = 0; // its width where it is not pressed
 
-function read() {
+function read(fresh = false) {
   const points = () => strokes.map((stroke) => stroke.map(([x, y]) => [Math.round(x * 10) / 10, Math.round(y * 10) / 10]));
   const sheet = began && { width: began[0], height: began[1], line };
   const request = () => ({ headers: { "Content-Type": "application/json" }, body: JSON.stringify({ strokes: points(), sheet }) });
   const drawn = strokes;
   const told = (reading) => drawn === strokes && outline(boxes, reading.digits ?? [], line);
-  const detail = strokes.length ? { request, told } : null;
+  const detail = strokes.length ? { request, told, fresh } : null;
   document.querySelector("#answer").dispatchEvent(new CustomEvent("ask", { detail }));
 }
 
@@ -74,9 +75,11 @@ function point(event) {
 }
 
 canvas.addEventListener("pointerdown", (event) => {
-  if (pen !== null || event.button) return;
-  pen = event.pointerId;
-  canvas.setPointerCapture(pen);
+  if (event.button) return;
+  if (pen && (pen.pointerType === "pen" || event.pointerType !== "pen")) return;
+  if (pen) keep(strokes.slice(0, -1)); // the hand came down before its pen
+  canvas.setPointerCapture(event.pointerId);
+  pen = event;
   element.toggleAttribute("data-down", true);
   began ??= [canvas.clientWidth, canvas.clientHeight];
   line = document.querySelector("#pen input").valueAsNumber * Math.min(...began);
@@ -86,7 +89,7 @@ canvas.addEventListener("pointerdown", (event) => {
   read();
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (event.pointerId !== pen) return;
+  if (event.pointerId !== pen?.pointerId) return;
   const stroke = strokes[strokes.length - 1];
   const passed = event.getCoalescedEvents?.() ?? [];
   for (const each of passed.length ? passed : [event]) {
@@ -95,9 +98,10 @@ canvas.addEventListener("pointermove", (event) => {
   }
   read();
 });
-for (const end of ["pointerup", "pointercancel"])
+canvas.addEventListener("pointercancel", (event) => event.pointerId === pen?.pointerId && keep(strokes.slice(0, -1))); // a palm, no pen
+for (const end of ["pointerup", "lostpointercapture"])
   canvas.addEventListener(end, (event) => {
-    if (event.pointerId !== pen) return;
+    if (event.pointerId !== pen?.pointerId) return;
     up();
     finish(strokes[strokes.length - 1]);
     read();
@@ -122,8 +126,10 @@ const undo = () => inSight() && keep(strokes.slice(0, -1));
 document.addEventListener("clear", () => inSight() && keep([]));
 document.addEventListener("undo", undo);
 document.addEventListener("read", () => inSight() && read());
+document.addEventListener("shown", () => inSight() && read(true));
 document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") undo();
+  const z = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() === "z" : event.code === "KeyZ"; // where the keys have no Latin letters
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && z) undo();
 });
 new ResizeObserver(fit).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => requestAnimationFrame(redraw));

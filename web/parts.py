@@ -6,6 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from digit_model.settings import Settings
+
 HERE = Path(__file__).parent
 CSS = HERE / "page.css"
 WORDS = json.loads((HERE / "words.json").read_text(encoding="utf-8"))  # language -> key -> sentence
@@ -105,7 +107,8 @@ def foot() -> gr.HTML:
 
 def head() -> str:
     """Return what launch() puts into the page's head: the words. Gradio's own translation speaks only languages that it brings along."""
-    return f"<script>const sentences = {json.dumps(WORDS, ensure_ascii=False)};\n{(HERE / 'words.js').read_text(encoding='utf-8')}</script>"
+    values = f"const sentences = {json.dumps(WORDS, ensure_ascii=False)};\nconst largest = {Settings.max_file_bytes};"
+    return f"<script>{values}\n{(HERE / 'words.js').read_text(encoding='utf-8')}</script>"
 
 
 def part(name: str, template: str, *scripts: str) -> gr.HTML:

@@ -11,16 +11,17 @@ async function several(files, pick) {
   rows.replaceChildren(...mine.map(({ row }) => row));
   panel.hidden = !mine.length;
   current(rows.firstChild);
-  for (let left = mine; left.length && mine === pictures; left = left.filter(({ reading }) => !reading)) {
-    const some = left.slice(0, AT_ONCE);
+  for (const picture of mine) if (picture.file.size > largest) tell(picture, { error: say("not_read") });
+  const unread = () => mine.filter(({ reading }) => !reading);
+  let together = AT_ONCE;
+  for (let left; mine === pictures && (left = unread()).length; ) {
+    const some = left.slice(0, together);
     const body = new FormData();
     for (const { file } of some) body.append("image", file);
     try {
-      const reply = await fetch("predict", { method: "POST", body });
-      if (reply.status === 503) throw new Error();
-      const readings = [await reply.json()].flat(); // of one picture it is no list
-      for (const each of readings) if (each.error) each.error = refusal(each.error, "not_read");
-      some.forEach((picture, k) => tell(picture, readings[k] ?? readings[0]));
+      const readings = await what(await fetch("predict", { method: "POST", body }));
+      together = readings.length === some.length ? AT_ONCE : 1; // all were refused for one of them: which one, each by itself tells
+      if (together > 1 || some.length === 1) some.forEach((picture, k) => tell(picture, readings[k]));
     } catch {
       for (const picture of some) if (await gone(picture.file)) tell(picture, { error: say("unreadable") });
       await new Promise((done) => setTimeout(done, 1000)); // then again
@@ -30,7 +31,7 @@ async function several(files, pick) {
 
 function tableRow(file, pick) {
   const row = document.createElement("tr");
-  row.innerHTML = '<td><button type="button"><img alt=""><span dir="auto"></span></button></td><td>…</td><td></td>';
+  row.innerHTML = '<td><button type="button"><img alt="" loading="lazy"><span dir="auto"></span></button></td><td>…</td><td></td>';
   row.querySelector("img").src = URL.createObjectURL(file);
   row.querySelector("span").textContent = file.name;
   row.querySelector("button").addEventListener("click", () => {

@@ -61,3 +61,4 @@ element.querySelector(".camera").addEventListener("click", () => {
 });
 document.addEventListener("clear", () => inSight() && open([]));
 document.addEventListener("read", () => inSight() && read());
+document.addEventListener("shown", () => inSight() && read(true));

@@ -4,10 +4,10 @@ import pytest
 import requests
 
 from tests.attack.conftest import LEAK
-from tests.conftest import ROOT, call
+from tests.conftest import MARKED, ROOT, call
 
 SECRET = ROOT / "requirements.txt"  # stands for any file of the machine; its first line is looked for
-INSIDE = ("What the app needs", "root:x:", "from gradio", "def main", "PATH=", "[project]")
+INSIDE = ("What the app needs", "root:x:", "from gradio", "def main", "PATH=", "[project]", "repositoryformatversion")
 
 PLACES = [str(SECRET), str(ROOT / "app.py"), "/etc/passwd", "/proc/self/environ", "app.py", "web/routes.py", ".env", ".git/config"]
 PREFIXES = [
@@ -144,3 +144,4 @@ def test_nothing_of_the_environment_is_told(app):
         assert str(ROOT) not in text
         assert str(app.folder) not in text
         assert "HF_TOKEN" not in text
+        assert MARKED not in text

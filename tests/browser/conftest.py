@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine is no failure
 
@@ -33,8 +33,14 @@ def browser() -> Iterator[Browser]:
 
 
 def visit(browser: Browser, url: str, **screen) -> Iterator[Page]:
-    """Open the page, yield it when it can be drawn on, and check that it had no error and asked no other host."""
+    """Open the page as a new visitor: in a context of its own."""
     context = browser.new_context(**screen)
+    yield from open_page(context, url)
+    context.close()
+
+
+def open_page(context: BrowserContext, url: str) -> Iterator[Page]:
+    """Open the page, yield it when it can be drawn on, and check that it had no error and asked no other host."""
     page = context.new_page()
     errors, hosts = [], set()
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -43,7 +49,8 @@ def visit(browser: Browser, url: str, **screen) -> Iterator[Page]:
     page.goto(url)
     wait_until_ready(page)
     yield page
-    context.close()
+    context.set_offline(False)
+    page.close()
     assert errors == []
     assert hosts == {url.split("/")[2]}
 
@@ -57,17 +64,23 @@ def wait_until_ready(page: Page) -> None:
 
 def refusal(message) -> bool:
     """Whether it is the browser's own note of a reading that was refused."""
-    return message.text.startswith("Failed to load resource") and "/predict?" in message.location["url"]
+    return message.text.startswith("Failed to load resource") and "/predict" in message.location["url"]
+
+
+@pytest.fixture(scope="session")
+def contexts(browser) -> dict[str, BrowserContext]:
+    """A visitor with a laptop and one with a phone who come again and again: Gradio's own files, most of a visit, are here already."""
+    return {"laptop": browser.new_context(**LAPTOP), "phone": browser.new_context(**PHONE)}
 
 
 @pytest.fixture
-def laptop(browser, app) -> Iterator[Page]:
-    yield from visit(browser, app.url, **LAPTOP)
+def laptop(contexts, app) -> Iterator[Page]:
+    yield from open_page(contexts["laptop"], app.url)
 
 
 @pytest.fixture
-def phone(browser, app) -> Iterator[Page]:
-    yield from visit(browser, app.url, **PHONE)
+def phone(contexts, app) -> Iterator[Page]:
+    yield from open_page(contexts["phone"], app.url)
 
 
 @pytest.fixture(params=["laptop", "phone"])

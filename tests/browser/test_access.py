@@ -104,3 +104,6 @@ def test_nothing_moves_where_less_motion_is_wished(browser, app, seven):
             return transitionProperty !== "none" || animationName !== "none";
         }).map((each) => each.outerHTML.slice(0, 100))""")
         assert moving == []
+        # The page is out of sight until all of it stands, for these visitors too.
+        page.evaluate("document.documentElement.removeAttribute('data-standing')")
+        expect(page.locator("#intro h1")).not_to_be_visible(timeout=5_000)

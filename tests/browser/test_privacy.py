@@ -11,12 +11,12 @@ PICTURES = [path.name for path in sorted((ROOT / "examples").glob("*.png"))]
 
 
 def kept_by(app) -> set[Path]:
-    """All files of the app, whose temporary folder and cache are its own."""
+    """Return all files of the app, whose temporary folder and cache are its own."""
     return {*app.folder.rglob("*"), *ROOT.glob(".gradio/**/*")}
 
 
 def test_fifty_predictions_leave_nothing_on_the_disk_and_nothing_in_the_browser(browser, app, seven):
-    before = kept_by(app)
+    before, logged = kept_by(app), app.log.read_text()
     for page in visit(browser, app.url, **LAPTOP):  # which also sees that no other host was asked
         answers = []
         page.on("response", lambda reply: answers.append(reply.status) if "/predict?" in reply.url else None)  # noqa: B023
@@ -36,6 +36,7 @@ def test_fifty_predictions_leave_nothing_on_the_disk_and_nothing_in_the_browser(
         ]""")
         assert kept == [[], [], "", [], []]
     assert kept_by(app) <= before
+    assert app.log.read_text() == logged
 
 
 def test_the_page_says_so_in_one_sentence(page):

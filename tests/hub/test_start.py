@@ -217,30 +217,23 @@ def test_where_no_disk_can_be_written_to_all_is_held_in_memory(space, hub, zoo, 
     assert "not kept for the next start" in source.health()["last_error"]
 
 
-def test_tensorflow_is_loaded_for_a_new_file_only_and_never_in_the_serving_process(hub, zoo, home):
+def test_tensorflow_is_loaded_for_a_new_file_only_and_never_in_the_serving_process(hub, zoo, home, tmp_path):
     hub.close()
     shutil.rmtree(home)
     program = f"""
-import json, sys, time
+import sys
 from pathlib import Path
 from digit_model.model_source import ModelSource
 from digit_model.settings import Settings
 source = ModelSource(Settings(hf_home=Path({str(home)!r}), model_repo_id={REPO!r}), bundled=Path({str(zoo.path("good"))!r}))
-began = time.monotonic()
 source.start()
 source.imports_done()
 source.model(60)
-loaded = [name for name in ("tensorflow", "keras", "huggingface_hub", "gradio") if name in sys.modules]
-print(json.dumps([time.monotonic() - began, loaded]))
+assert not {{"tensorflow", "keras", "huggingface_hub", "gradio"}} & set(sys.modules)
 """
-    seconds = []
-    for _ in range(2):
-        result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
-        took, loaded = json.loads(result.stdout)
-        assert loaded == []
-        seconds.append(took)
-    assert seconds[1] < seconds[0]
-    assert seconds[1] < 3.5  # the retries of the Hub, and the import of its client; TensorFlow's import alone takes longer
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no TensorFlow for this test')")
+    for environment in (os.environ, os.environ | {"PYTHONPATH": str(tmp_path)}):  # the second start has none
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
 
 
 def test_the_child_ends_when_the_app_is_killed(hub, zoo, home):

@@ -1,7 +1,6 @@
 """How the real app starts, stops, and stands behind a proxy."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,14 +34,6 @@ def test_a_port_that_is_taken_ends_the_start_with_one_clear_line(app):
         f"GRADIO_PORT={port} at GRADIO_SERVER_NAME=127.0.0.1: Address already in use; "
         "set a port that nothing else uses, and an address of this machine.\n"
     )
-
-
-def test_sigterm_ends_the_app_cleanly(app, tmp_path):
-    model = os.environ.get("MODEL_PATH") or str(ROOT / "digit_model" / "model.keras")
-    with running_app(tmp_path, MODEL_PATH=model, HF_HOME=str(app.folder / "hf")) as other:
-        other.process.send_signal(signal.SIGTERM)
-        assert other.process.wait(60) == 0
-        assert "Traceback" not in other.log.read_text()
 
 
 def test_the_first_start_ever_needs_no_tensorflow(tmp_path):
