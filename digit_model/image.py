@@ -1,6 +1,7 @@
 """Pictures to marks: the clean ink of each digit in a photo, scan, drawing or screenshot. frames.py frames the ink; reader.py calls it.
 
-    picture -> colours -> plane, ink dark -> contrast, paper gone -> mask -> pieces -> groups of pieces, one per digit -> marks
+    picture -> colours, of the sheet alone where one lies on a table -> plane, ink dark -> contrast, paper gone -> mask -> pieces, without
+    boxes around digits -> groups of pieces, one per digit -> marks
 
 Ink is what is narrow, long and clear of the picture's edge: by that it is told from paper, shadows, tables, frames and specks.
 """
@@ -22,6 +23,7 @@ COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
+FILLS = 0.3  # of the longest side of the hole it is in, at least, is a digit in a box
 ROW = 1.5, 8  # width over height of what may be a row of digits that touch
 FAINT, FADED = 0.2, 2  # of the strongest contrast: so faint may a line be where it goes on, for so many pixels from where it is clear
 TRACE, BRIDGE = 0.1, 5  # so faint may ink be that closes a gap narrower than so many pixels: at a line's edge it would make it wider
@@ -93,14 +95,115 @@ def marks(image: Image.Image) -> list[Mark]:
     """Return the marks of a picture in reading order; an empty list where it is blank."""
     colours = rgb(image)  # uint8 (H, W, 3)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
-    found = marks_of(colours, scale, (1, -1))
+    coarse = shrunk_to_extent(colours)
+    found = marks_on_sheet(colours, coarse, scale) or marks_of(colours, coarse, scale, (1, -1))
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
 
-def marks_of(colours, scale, signs):
-    """Return the marks of pixels (H, W, 3), in any order; signs: 1 for dark ink, -1 for light; scale: of the boxes."""
-    coarse = shrunk(colours, COARSE_SIDE * max(colours.shape) / extent(colours))
+def shrunk_to_extent(colours):
+    """Return the picture made smaller, its extent about COARSE_SIDE."""
+    return shrunk(colours, COARSE_SIDE * max(colours.shape) / extent(colours))
+
+
+def marks_on_sheet(colours, coarse, scale):
+    """Return the marks on a sheet of paper that lies on something else; none where there is no such sheet, or nothing on it."""
+    sheet = find_sheet(coarse)
+    if sheet is None:
+        return []
+    times = colours.shape[1] // coarse.shape[1]
+    x, y, width, height = cv2.boundingRect(sheet)
+    part, place = np.s_[y : y + height, x : x + width], np.s_[y * times : (y + height) * times, x * times : (x + width) * times]
+    on_it = painted_over(colours[place], coarse[part], sheet[part])
+    found = marks_of(on_it, shrunk_to_extent(on_it), scale, (1, -1))
+    x, y = x * times * scale, y * times * scale
+    return [Mark(mark.ink, (mark.box[0] + x, mark.box[1] + y, *mark.box[2:])) for mark in found]
+
+
+def find_sheet(coarse):
+    """Return uint8 (H, W), 1 on a sheet of paper that does not fill the picture, its rim left out; None where there is none.
+
+    A sheet is the largest patch on one side of a threshold (Otsu, "A Threshold Selection Method from Gray-Level Histograms", 1979) when it
+    is convex, has few corners, and all around it is on the other side. The colours are seen along what they differ in most.
+    """
+    if max(coarse.shape) <= 64:  # no photo
+        return None
+    plane = cv2.medianBlur(along_most(coarse), 3)
+    light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
+    for side in (light, 1 - light):
+        patch = largest_patch(side)
+        if patch is not None and is_sheet(patch, side, plane):
+            return cv2.erode(patch, np.ones((3, 3), np.uint8), borderValue=1)
+    return None
+
+
+def along_most(colours):
+    """Return the colours as one plane, uint8 (H, W): along what they differ in most (their first principal component)."""
+    flat = colours[::2, ::2].reshape(-1, 3).astype(np.float32)
+    flat -= np.full(len(flat), 1 / len(flat), np.float32) @ flat
+    direction = np.linalg.eigh(flat.T @ flat)[1][:, -1]
+    return seen_along(direction / abs(direction).sum(), colours)
+
+
+def largest_patch(mask):
+    """Return the largest connected piece of a mask without its holes, uint8 (H, W).
+
+    None where it is small or thin, or where the picture's edge cuts it at three sides or four.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
+    if count < 2:
+        return None
+    piece = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+    x, y, w, h, area = stats[piece]
+    cut = sum([x == 0, y == 0, x + w == mask.shape[1], y + h == mask.shape[0]])
+    if area < max(0.05 * mask.size, 0.45 * w * h) or cut > 2:
+        return None
+    outline = cv2.findContours((labels == piece).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+    patch = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED)
+    return patch if area > 0.6 * cv2.countNonZero(patch) else None
+
+
+def is_sheet(patch, side, plane):
+    """Return whether a patch is convex, with a sheet's corners, and around it all is otherwise; side: its side of the threshold, (H, W).
+
+    Of a sheet that is not whole in the picture fewer corners are in sight. A shadow has none.
+    """
+    outline = cv2.findContours(patch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+    hull = cv2.convexHull(outline)
+    places = cv2.approxPolyDP(hull, 0.02 * cv2.arcLength(hull, True), True)[:, 0]
+    before, after = (np.roll(places, by, 0) - places for by in (1, -1))
+    cosine = (before * after).sum(1) / np.hypot(*before.T) / np.hypot(*after.T)
+    inside = ((places > 2) & (places < np.array(patch.shape[::-1]) - 3)).all(1)
+    corners = (inside & (abs(cosine) < 0.6)).sum()
+    cut = sum(bool(rim.any()) for rim in (patch[:3], patch[-3:], patch[:, :3], patch[:, -3:]))
+    near, far = (cv2.dilate(patch, np.ones((width, width), np.uint8)) for width in (3, 7))
+    around = far > near
+    return (
+        cv2.contourArea(outline) > 0.93 * cv2.contourArea(hull)
+        and len(places) <= 7
+        and corners >= max(1, 3 - cut)
+        and around.any()
+        and side[around].mean() < 0.2
+        and abs(plane[patch > 0].mean() - plane[around].mean()) > 20
+    )
+
+
+def painted_over(colours, small, sheet):
+    """Return the colours on the sheet, and beside it those of the paper nearby: uint8 (H, W, 3). small: the same, of the mask's size."""
+    side = max(sheet.shape) // 4 | 1
+    weight = sheet.astype(np.float32)[..., None]
+    paper = cv2.blur(small * weight, (side, side)) / np.maximum(cv2.blur(weight, (side, side)), 1e-3)[..., None]
+    size = colours.shape[1::-1]
+    paper, mask = cv2.resize(paper.astype(np.uint8), size), cv2.resize(sheet, size, interpolation=cv2.INTER_NEAREST)
+    cv2.copyTo(colours, mask, paper)
+    return paper
+
+
+def marks_of(colours, coarse, scale, signs):
+    """Return the marks of pixels (H, W, 3), in any order.
+
+    coarse: the same, smaller; scale: of the boxes; signs: 1 for dark ink, -1 for light.
+    """
     ink = find_ink(coarse, signs)
     if ink is None:
         return []
@@ -111,7 +214,7 @@ def marks_of(colours, scale, signs):
     pieces = Pieces(contrast, follow=True)
     chosen = groups(pieces)
     if chosen and is_edge(pieces, np.concatenate(chosen), plane):  # perhaps the paper inside light ink, or around it
-        return marks_of(colours, scale, (-np.sign(direction.sum()),)) if len(signs) == 2 else []
+        return marks_of(colours, coarse, scale, (-np.sign(direction.sum()),)) if len(signs) == 2 else []
     scale *= colours.shape[1] / finer.shape[1]
     return [Mark(cut_out(pieces, group), tuple(float(v) * scale for v in pieces.box(group))) for group in chosen]
 
@@ -272,6 +375,9 @@ class Pieces:
     def __init__(self, contrast, follow=False):
         self.values, self.counts = contrast, histogram(contrast)
         self.find(ink_mask(contrast, self.counts, follow))
+        boxes = self.drawn_around()
+        if boxes:
+            self.find(self.mask & (1 - self.among(boxes)[self.labels]))
         height, width = contrast.shape
         if max(height, width) > 64 and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
             self.find(without_rules(self.mask))
@@ -291,6 +397,28 @@ class Pieces:
         large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
         self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
+
+    def drawn_around(self):
+        """Return the pieces that are drawn around others: boxes, rings, tables."""
+        heavy = np.flatnonzero(self.weight > 0.1 * self.weight.max(initial=0))
+        if len(heavy) < 2:
+            return []
+        heavy = heavy[np.argsort(-self.weight[heavy])][:60]
+        corners = np.stack([self.x, self.y, -self.x - self.w, -self.y - self.h])[:, heavy]
+        inside = (corners[:, None] > corners[:, :, None]).all(0)
+        return [heavy[i] for i in np.flatnonzero(inside.any(1)) if self.has_in_a_hole(heavy[i], heavy[inside[i]])]
+
+    def has_in_a_hole(self, i, within):
+        """Return whether one of the other pieces fills a hole of this one as a digit fills its box."""
+        gap = 1 + min(self.w[i], self.h[i]) // 10  # in a ring drawn by hand, about
+        labels = np.pad(self.labels[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]], gap)
+        free = 1 - cv2.dilate((labels == i + 1).view(np.uint8), np.ones((gap, gap), np.uint8))
+        _, holes, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(free, 4, cv2.CV_32S, cv2.CCL_GRANA)
+        for j in within:
+            hole = np.bincount(holes[labels == j + 1]).argmax()
+            if hole not in (0, holes[0, 0]) and self.size[j] > FILLS * max(stats[hole, 2:4]):
+                return True
+        return False
 
     def is_frame(self, i):
         """Return whether all of a piece lies along the edge of its box."""

@@ -98,7 +98,7 @@ def pieces_of_strokes(drawing: list[np.ndarray]) -> list[Piece]:
     """Return what may be the digits of a drawing, boxes in the strokes' own units; none when it is blank, or one dot of no size."""
     if not drawing or np.array_equal(*strokes.extent(drawing)):  # whatever has no size would be drawn as large as all else
         return []
-    pieces = []
+    pieces, drawing = [], strokes.tidied(drawing)
     for run in layout.runs(np.array([np.concatenate(strokes.extent([stroke])) for stroke in drawing]).reshape(-1, 4)):
         digit = [drawing[i] for i in run.parts]
         pieces.append(Piece(partial(_redrawn, digit), strokes.box(digit), run.start, run.stop, run.line, run.cost))

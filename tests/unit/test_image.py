@@ -200,6 +200,24 @@ def table() -> np.ndarray:
     return pixels
 
 
+SMALL = coverage(left=70, top=110, size=50, line=0.07)
+
+
+def on_a_table(colour, turn=0.06, at=(0.5, 0.5), paper=225) -> np.ndarray:
+    """Return a photo of a sheet with a small 2, turned by an angle in radians, on a table with grain, float32 (480, 640, 3).
+
+    at: where its middle is, in parts of the photo.
+    """
+    sheet = painted(SMALL, paper, (40, 50, 130))
+    c, s = 0.8 * np.cos(turn), 0.8 * np.sin(turn)
+    shape = np.array([[c, -s, 640 * at[0]], [s, c, 480 * at[1]]])
+    shape[:, 2] -= shape[:, :2] @ (WIDTH / 2, HEIGHT / 2)
+    grain = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 60, (480, 640)).astype(np.float32), (0, 0), sigmaX=30, sigmaY=2)
+    photo = np.full((480, 640, 3), colour, np.float32) + grain[..., None]
+    mask = cv2.warpAffine(np.ones((HEIGHT, WIDTH), np.float32), shape, (640, 480))[..., None]
+    return photo * (1 - mask) + cv2.warpAffine(sheet, shape, (640, 480)) * mask
+
+
 def scan() -> np.ndarray:
     pixels = np.full((HEIGHT, WIDTH, 3), 240, np.float32)
     cv2.fillPoly(pixels, [np.array([(0, 0), (WIDTH, 0), (WIDTH, 22), (0, 8)])], (20, 20, 20))
@@ -247,6 +265,71 @@ PAPERS = {
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_paper_does_not_matter(paper):
     assert reads_as(pil(PAPERS[paper]))
+
+
+TABLES = {
+    "dark wood": on_a_table((95, 60, 35)),
+    "a blue cloth": on_a_table((40, 60, 95)),
+    "a grey table": on_a_table((140, 135, 130), turn=-0.06),
+    "at the edge": on_a_table((120, 40, 40), at=(0.2, 0.55)),
+    "a yellow note on white": on_a_table((215, 215, 215), paper=(250, 225, 90)),
+}
+
+
+@pytest.mark.parametrize("where", TABLES)
+def test_a_sheet_on_a_table_reads_as_if_it_filled_the_picture(where):
+    assert reads_as(pil(TABLES[where]), least=0.8)
+
+
+def test_a_box_is_in_pixels_of_the_picture_where_the_sheet_is_a_part_of_it():
+    (mark,) = image.marks(pil(on_a_table((95, 60, 35), turn=0)))
+    y, x = np.nonzero(cv2.warpAffine(SMALL, np.array([[0.8, 0, 320 - 120], [0, 0.8, 240 - 96]]), (640, 480)) > 0.5)
+    assert mark.box == pytest.approx((x.min(), y.min(), np.ptp(x), np.ptp(y)), abs=4)
+
+
+def boxed(kind) -> np.ndarray:
+    """Return the 2 in something that was drawn or printed around it, float32 (H, W, 3)."""
+    ink = np.uint8(255 * INK)
+    for x in (80, 230) if kind == "grid" else ():
+        cv2.line(ink, (x, 0), (x + 5, HEIGHT), 255, 3)
+    for y in (40, 190) if kind == "grid" else ():
+        cv2.line(ink, (0, y), (WIDTH, y + 5), 255, 3)
+    if kind == "box":
+        cv2.polylines(ink, [np.array([(80, 40), (230, 44), (226, 190), (78, 188)])], True, 255, 4)
+    if kind == "ring with a gap":
+        cv2.ellipse(ink, (145, 115), (95, 90), 0, 10, 355, 255, 4)
+    return painted(ink / 255)
+
+
+@pytest.mark.parametrize("kind", ["box", "ring with a gap", "grid"])
+def test_what_is_drawn_around_a_digit_is_none(kind):
+    assert reads_as(pil(boxed(kind)))
+
+
+def test_the_digits_of_a_form_are_read_without_its_lines():
+    ink = np.zeros((120, 500), np.float32)
+    for place in range(4):
+        ink = np.maximum(ink, coverage(left=50 + 110 * place, top=30, size=55, shape=ink.shape))
+    form = np.uint8(255 * ink)
+    cv2.rectangle(form, (20, 10), (480, 105), 255, 3)
+    for x in (135, 250, 365):
+        cv2.line(form, (x, 10), (x, 105), 255, 3)
+    assert len(image.marks(pil(painted(form / 255)))) == 4
+
+
+def test_a_ring_with_a_point_in_it_is_a_ring():
+    picture = Image.new("L", (300, 300), 245)
+    ImageDraw.Draw(picture).ellipse((90, 60, 210, 240), outline=30, width=14)
+    ImageDraw.Draw(picture).ellipse((142, 142, 158, 158), fill=30)
+    (mark,) = image.marks(picture)
+    assert mark.box == pytest.approx((90, 60, 120, 180), abs=4)
+
+
+def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    for across in (x + y - 290, x - y - 40, 40 + y - x, 290 - x - y, x - 140, y - 110):
+        shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(across / 4)))[..., None]
+        assert reads_as(pil(shaded), least=0.8)
 
 
 @pytest.mark.parametrize("paper", ["uneven light", "chalk on a blackboard", "red pen"])

@@ -50,6 +50,23 @@ def test_how_slowly_the_pen_went_does_not_change_the_ink():
     assert np.array_equal(strokes.ink([line]), strokes.ink([np.repeat(line, 50, axis=0)]))
 
 
+SEVEN = np.array([[60, 60], [180, 60], [120, 220.0]])
+BAR = np.array([[100, 140], [170, 140.0]])
+
+
+def test_a_line_in_several_strokes_is_one():
+    (line,) = strokes.tidied([SEVEN[:2], SEVEN[1:] + 1])
+    assert np.array_equal(line, [[60, 60], [180, 60], [181, 61], [121, 221]])
+    assert len(strokes.tidied([SEVEN, BAR])) == 2
+
+
+@pytest.mark.parametrize("tap", [[[275.0, 275.0]], [[10, 10], [14, 12.0]]])
+def test_a_tap_far_from_all_else_is_no_stroke_and_one_nearby_is(tap):
+    assert strokes.tidied([SEVEN, np.array(tap), BAR]) == [SEVEN, BAR]
+    assert len(strokes.tidied([SEVEN, np.array([[120.0, 240.0]])])) == 2  # as the dot of a question mark
+    assert len(strokes.tidied([np.array(tap), np.array(tap) + 1000])) == 2  # nothing else is there
+
+
 def test_a_single_point_is_a_dot():
     ink = strokes.ink([np.array([[5.0, 5.0]])])
     assert ink.max() == 1
