@@ -107,7 +107,7 @@ def test_digits_are_seldom_refused_or_read_as_several(people):
 def test_changed_mnist(model, people_data):
     _, _, test = dataset.mnist(str(people_data / "mnist.npz"))
     for change, right in evaluate.on_changed_mnist(model, test[:300]).items():
-        assert right >= 0.96, change
+        assert right >= 0.98, change
 
 
 @pytest.mark.parametrize(("number", "label"), [(31409, "3"), (13713, "3"), (26515, "8"), (1077, "3"), (7225, "3")])
@@ -119,7 +119,7 @@ def test_dark_paper_between_thin_light_lines_is_not_taken_for_the_ink(model, peo
 
 
 def test_our_own_hands_that_are_no_digits_are_refused(model):
-    assert evaluate.on_drawn_non_digits(model) >= 0.91
+    assert evaluate.on_drawn_non_digits(model, 5_000) >= 0.92
 
 
 @pytest.mark.parametrize("label", "0123456789")

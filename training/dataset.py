@@ -119,8 +119,8 @@ def _frame_of(drawing: list[np.ndarray], rng) -> np.ndarray:
 
 
 def spoilt(digits: Split, count: int, rng: np.random.Generator) -> Split:
-    """Return `count` frames made of digits that are no digit any more: mirrored, turned, two or three side by side, and textures."""
-    kinds = rng.choice(4, size=count, p=[0.2, 0.2, 0.5, 0.1])
+    """Return `count` frames of what is no digit, or none any more: digits mirrored, turned, two or three side by side; textures; blots."""
+    kinds = rng.choice(5, size=count, p=[0.2, 0.2, 0.45, 0.1, 0.05])
     by_digit = [np.flatnonzero(digits.labels == d) for d in range(10)]
 
     def pick(allowed) -> np.ndarray:
@@ -134,11 +134,31 @@ def spoilt(digits: Split, count: int, rng: np.random.Generator) -> Split:
             ink = np.rot90(pick(TURNED), rng.choice([1, 3]))
         elif kind == 2:
             ink = side_by_side([frames.crop(pick(range(10))) for _ in range(rng.choice([2, 3], p=[0.8, 0.2]))], rng)
-        else:
+        elif kind == 3:
             coarse = rng.random((rng.integers(2, 14), rng.integers(2, 14))).astype(np.float32)
             ink = np.clip(cv2.resize(coarse, (40, 40), interpolation=cv2.INTER_CUBIC) * 3 - rng.uniform(0.5, 2), 0, 1)
+        else:
+            ink = blot(rng)
         out[i] = np.round(np.clip(frames.frame(np.ascontiguousarray(ink)), 0, 1) * 255)
     return Split(out, np.full(count, NOT_A_DIGIT))
+
+
+def blot(rng) -> np.ndarray:
+    """Return a solid spot, round or uneven, at most half again as long as wide, and often ragged: float32 (80, 80)."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    waves = np.arange(1, 6)[:, None]
+    radius = 1 + (rng.normal(0, rng.uniform(0, 0.25), (5, 1)) / waves * np.cos(waves * angle + rng.uniform(0, 2 * np.pi, (5, 1)))).sum(0)
+    points = np.stack([np.cos(angle), np.sin(angle) * rng.uniform(0.67, 1)], 1) * radius[:, None]
+    turn = rng.uniform(0, np.pi)
+    points = points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    ink = np.zeros((80, 80), np.uint8)
+    cv2.fillPoly(ink, [np.rint(40 + 25 * points / abs(points).max()).astype(np.int32)], 255, cv2.LINE_AA)
+    if rng.random() < 0.5:  # filled by hand, the lines in sight
+        for _ in range(rng.integers(2, 8)):
+            ends = points[rng.integers(len(points), size=2)] * rng.uniform(0.8, 1.1, (2, 1))
+            (x, y), (u, v) = np.rint(40 + 25 * ends / abs(points).max()).astype(int).tolist()
+            cv2.line(ink, (x, y), (u, v), int(rng.choice([0, 255])), int(rng.integers(1, 4)), cv2.LINE_AA)
+    return ink.astype(np.float32) / 255
 
 
 def side_by_side(inks: list[np.ndarray], rng) -> np.ndarray:

@@ -49,6 +49,17 @@ def test_training_for_two_epochs_on_2000_images_gives_a_model_that_evaluates(sma
     assert probabilities.sum(1) == pytest.approx(1, abs=1e-5)
 
 
+def test_blots_are_solid_spots_and_no_strokes():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        blot = dataset.blot(rng)
+        frame = np.round(255 * frames.frame(blot)).astype(np.uint8)
+        _, _, width, height = frames.box(blot)
+        assert (frame > 127).sum() > 80  # a digit's lines cover about as much only where they are very bold
+        assert max(width, height) < 2.5 * min(width, height)
+        assert not dataset.is_upright_stroke(frame)
+
+
 def test_a_stopped_run_goes_on_with_its_own_options_only(small_mnist, tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "training_metadata.json").write_text('{"epoch": 1}')
