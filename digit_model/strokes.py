@@ -9,10 +9,9 @@ import numpy as np
 
 DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
 JOINT = 0.02  # of the drawing's height: so near to where a stroke ended the next goes on with it, the pen having been lifted unawares
-TAP, ALONE = (
-    0.08,
-    0.2,
-)  # of the largest stroke: a smaller one is a tap, of a hand or a point between numbers, where it is so far from all else
+WIDEST = 0.8  # of the drawing's height: what would become wider is rather the next digit, begun where the last one ended
+TAP = 0.08  # of the largest stroke: what is smaller is a tap of the hand, or a point between numbers,
+ALONE = 0.2  # where it is so far from all else, in parts of the same
 LINE = 0.1  # thickness of the redrawn line in parts of the longest side: 2 of a frame's 20 pixels, read a little better than MNIST's 2.3
 
 
@@ -51,11 +50,12 @@ def parse(value, max_points: int, max_strokes: int) -> list[np.ndarray]:
 def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
     """Return a drawing's strokes, at least one, without lifts of the pen in the middle of a line and without taps far from all else."""
     low, high = extent(strokes)
-    near = JOINT * (high[1] - low[1])
+    height = high[1] - low[1]
     lines = [strokes[0]]
     for stroke in strokes[1:]:
-        if np.hypot(*(stroke[0] - lines[-1][-1])) <= near:
-            lines[-1] = np.concatenate([lines[-1], stroke])
+        longer = np.concatenate([lines[-1], stroke])
+        if np.hypot(*(stroke[0] - lines[-1][-1])) <= JOINT * height and np.ptp(longer[:, 0]) <= WIDEST * height:
+            lines[-1] = longer
         else:
             lines.append(stroke)
     lows, highs = np.array([extent([line]) for line in lines]).transpose(1, 0, 2)  # each (N, 2)

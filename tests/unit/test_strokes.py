@@ -58,6 +58,8 @@ def test_a_line_in_several_strokes_is_one():
     (line,) = strokes.tidied([SEVEN[:2], SEVEN[1:] + 1])
     assert np.array_equal(line, [[60, 60], [180, 60], [181, 61], [121, 221]])
     assert len(strokes.tidied([SEVEN, BAR])) == 2
+    assert len(strokes.tidied([SEVEN, SEVEN + SEVEN[2] - SEVEN[0]])) == 1  # up and down it may go as far as it likes
+    assert len(strokes.tidied([SEVEN[:2] + [0, 1], [[180, 61], [300, 200.0]]])) == 2  # the next digit
 
 
 @pytest.mark.parametrize("tap", [[[275.0, 275.0]], [[10, 10], [14, 12.0]]])
