@@ -96,7 +96,8 @@ def marks(image: Image.Image) -> list[Mark]:
     colours = rgb(image)  # uint8 (H, W, 3)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     coarse = shrunk_to_extent(colours)
-    found = marks_on_sheet(colours, coarse, scale) or marks_of(colours, coarse, scale, (1, -1))
+    on_sheets = [mark for sheet in find_sheets(coarse) for mark in marks_on_sheet(colours, coarse, sheet, scale)]
+    found = on_sheets or marks_of(colours, coarse, scale, (1, -1))
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
@@ -106,11 +107,8 @@ def shrunk_to_extent(colours):
     return shrunk(colours, COARSE_SIDE * max(colours.shape) / extent(colours))
 
 
-def marks_on_sheet(colours, coarse, scale):
-    """Return the marks on a sheet of paper that lies on something else; none where there is no such sheet, or nothing on it."""
-    sheet = find_sheet(coarse)
-    if sheet is None:
-        return []
+def marks_on_sheet(colours, coarse, sheet, scale):
+    """Return the marks on a sheet of paper, in any order; sheet: where it is in the coarse picture, as of `find_sheets`."""
     times = colours.shape[1] // coarse.shape[1]
     x, y, width, height = cv2.boundingRect(sheet)
     part, place = np.s_[y : y + height, x : x + width], np.s_[y * times : (y + height) * times, x * times : (x + width) * times]
@@ -120,21 +118,22 @@ def marks_on_sheet(colours, coarse, scale):
     return [Mark(mark.ink, (mark.box[0] + x, mark.box[1] + y, *mark.box[2:])) for mark in found]
 
 
-def find_sheet(coarse):
-    """Return uint8 (H, W), 1 on a sheet of paper that does not fill the picture, its rim left out; None where there is none.
+def find_sheets(coarse):
+    """Return the sheets of paper that lie on something else, each uint8 (H, W), 1 where it is, its rim left out.
 
-    A sheet is the largest patch on one side of a threshold (Otsu, "A Threshold Selection Method from Gray-Level Histograms", 1979) when it
-    is convex, has few corners, and all around it is on the other side. The colours are seen along what they differ in most.
+    A sheet is a convex patch with corners on one side of a threshold (Otsu, "A Threshold Selection Method from Gray-Level Histograms",
+    1979) when all around it is on the other. The colours are seen along what they differ in most.
     """
     if max(coarse.shape) <= 64:  # no photo
-        return None
+        return []
     plane = cv2.medianBlur(along_most(coarse), 3)
     light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
     for side in (light, 1 - light):
-        patch = largest_patch(side)
-        if patch is not None and is_sheet(patch, side, plane):
-            return cv2.erode(patch, np.ones((3, 3), np.uint8), borderValue=1)
-    return None
+        sheets = [cv2.erode(patch, np.ones((3, 3), np.uint8), borderValue=1) for patch in patches(side) if is_sheet(patch, side, plane)]
+        sheets = [sheet for sheet in sheets if sheet.any()]
+        if sheets:
+            return sheets
+    return []
 
 
 def along_most(colours):
@@ -145,22 +144,22 @@ def along_most(colours):
     return seen_along(direction / abs(direction).sum(), colours)
 
 
-def largest_patch(mask):
-    """Return the largest connected piece of a mask without its holes, uint8 (H, W).
+def patches(mask):
+    """Yield the connected pieces of a mask, each uint8 (H, W) with its holes filled: the largest, and those half as large at least.
 
-    None where it is small or thin, or where the picture's edge cuts it at three sides or four.
+    What is small or thin is left out, and what the picture's edge cuts at three sides or four.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
-    if count < 2:
-        return None
-    piece = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
-    x, y, w, h, area = stats[piece]
-    cut = sum([x == 0, y == 0, x + w == mask.shape[1], y + h == mask.shape[0]])
-    if area < max(0.05 * mask.size, 0.45 * w * h) or cut > 2:
-        return None
-    outline = cv2.findContours((labels == piece).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
-    patch = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED)
-    return patch if area > 0.6 * cv2.countNonZero(patch) else None
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = areas.max(initial=0)
+    for piece in 1 + np.flatnonzero(areas >= max(0.5 * largest, 0.02 * mask.size)):
+        x, y, w, h, area = stats[piece]
+        if area < 0.45 * w * h or sum([x == 0, y == 0, x + w == mask.shape[1], y + h == mask.shape[0]]) > 2:
+            continue
+        outline = cv2.findContours((labels == piece).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+        patch = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED)
+        if area > 0.6 * cv2.countNonZero(patch):
+            yield patch
 
 
 def is_sheet(patch, side, plane):
@@ -189,7 +188,7 @@ def is_sheet(patch, side, plane):
 
 
 def painted_over(colours, small, sheet):
-    """Return the colours on the sheet, and beside it those of the paper nearby: uint8 (H, W, 3). small: the same, of the mask's size."""
+    """Return the colours on the sheet, and close beside it those of its paper: uint8 (H, W, 3). small: the same, of the mask's size."""
     side = max(sheet.shape) // 4 | 1
     weight = sheet.astype(np.float32)[..., None]
     paper = cv2.blur(small * weight, (side, side)) / np.maximum(cv2.blur(weight, (side, side)), 1e-3)[..., None]
@@ -415,8 +414,12 @@ class Pieces:
         free = 1 - cv2.dilate((labels == i + 1).view(np.uint8), np.ones((gap, gap), np.uint8))
         _, holes, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(free, 4, cv2.CV_32S, cv2.CCL_GRANA)
         for j in within:
-            hole = np.bincount(holes[labels == j + 1]).argmax()
-            if hole not in (0, holes[0, 0]) and self.size[j] > FILLS * max(stats[hole, 2:4]):
+            x, y = self.x[j] - self.x[i] + gap, self.y[j] - self.y[i] + gap
+            part = np.s_[y : y + self.h[j], x : x + self.w[j]]
+            hole = np.bincount(holes[part][labels[part] == j + 1]).argmax()
+            w, h, area = stats[hole, 2:5]
+            oval = w < 0.75 * h and area < 0.87 * w * h  # more likely a 0 with a stroke or a point in it
+            if hole not in (0, holes[0, 0]) and not oval and self.size[j] > FILLS * max(w, h):
                 return True
         return False
 

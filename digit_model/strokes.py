@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
-JOINT = 0.02  # of the drawing's height: so near to where a stroke ended the next goes on with it, the pen having been lifted unawares
+JOINT = 0.02  # of a digit's height, about: so near to where a stroke ended the next goes on with it, the pen having been lifted unawares
+LONGEST = 2.5  # times the highest stroke is the most that a digit in several may be
 WIDEST = 0.8  # of the drawing's height: what would become wider is rather the next digit, begun where the last one ended
-TAP = 0.08  # of the largest stroke: what is smaller is a tap of the hand, or a point between numbers,
+TAP = 0.05  # of the largest stroke: what is smaller is a tap of the hand, or a point between numbers,
 ALONE = 0.2  # where it is so far from all else, in parts of the same
 LINE = 0.1  # thickness of the redrawn line in parts of the longest side: 2 of a frame's 20 pixels, read a little better than MNIST's 2.3
 
@@ -51,20 +52,20 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
     """Return a drawing's strokes, at least one, without lifts of the pen in the middle of a line and without taps far from all else."""
     low, high = extent(strokes)
     height = high[1] - low[1]
+    near = JOINT * min(height, LONGEST * max(np.ptp(stroke[:, 1]) for stroke in strokes))
     lines = [strokes[0]]
     for stroke in strokes[1:]:
         longer = np.concatenate([lines[-1], stroke])
-        if np.hypot(*(stroke[0] - lines[-1][-1])) <= JOINT * height and np.ptp(longer[:, 0]) <= WIDEST * height:
+        if np.hypot(*(stroke[0] - lines[-1][-1])) <= near and np.ptp(longer[:, 0]) <= WIDEST * height:
             lines[-1] = longer
         else:
             lines.append(stroke)
     lows, highs = np.array([extent([line]) for line in lines]).transpose(1, 0, 2)  # each (N, 2)
     sizes = (highs - lows).max(1)
-    taps = sizes < TAP * sizes.max()
-    apart = (
-        np.maximum(lows[~taps] - highs[:, None], lows[:, None] - highs[~taps]).max(2).min(1)
-    )  # from the nearest line, below 0: beside it
-    return [line for line, lost in zip(lines, taps & (apart > ALONE * sizes.max()), strict=True) if not lost]
+    gaps = np.maximum(lows - highs[:, None], lows[:, None] - highs).max(2)  # (N, N), between any two; below 0: beside each other
+    np.fill_diagonal(gaps, np.inf)
+    lost = (sizes < TAP * sizes.max()) & (gaps.min(1) > ALONE * sizes.max())
+    return [line for line, tap in zip(lines, lost, strict=True) if not tap]
 
 
 def box(strokes: list[np.ndarray]) -> tuple[float, float, float, float]:

@@ -29,10 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
 def bundle(run: Path, into: Path) -> Path:
     """Copy a run's model.keras and metrics.json into a folder, convert the model there, and return the path of what came of it.
 
-    Raises OSError when a file is missing, model_file.Refused when the model may not be served; nothing is changed then.
+    Raises model_file.Refused when the model may not be served, before anything is changed, and OSError.
     """
     model, metrics = run / "model.keras", run / "metrics.json"
     converted, sha256 = model_file.convert(model), hashlib.sha256(model.read_bytes()).hexdigest()
+    into.mkdir(parents=True, exist_ok=True)
     if run.resolve() != into.resolve():
         shutil.copy(metrics, into)
         shutil.copy(model, into)

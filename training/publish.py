@@ -150,7 +150,10 @@ def roll_back(repo: Repo, tag: str, dry_run: bool) -> None:
 def finish(args: argparse.Namespace, metrics: dict, repo: Repo, commit: str) -> None:
     """Put the published model where the app has its own, and write the summary."""
     if args.bundle and not args.dry_run:
-        bundle(args.dir, args.bundle)
+        try:
+            bundle(args.dir, args.bundle)
+        except OSError as error:
+            raise RoadBlocked(f"{repo.id}@{commit[:12]} is published, but {args.bundle} cannot be written to ({error})") from error
     pictures = "\n".join(f"![{name}]({repo.api.endpoint}/{repo.id}/resolve/{commit}/pictures/{name})" for name in PICTURES)
     summarize(args.summary, f"Published {repo.id}@{commit[:12]}", metrics, pictures)
 

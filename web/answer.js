@@ -16,7 +16,8 @@ let abort = null;
 let wake = null; // ends the pause before it is tried again
 
 host.addEventListener("ask", ({ detail: wanted }) => {
-  if (asking?.file && asking.file === wanted?.file && asking.query === wanted.query) return wake?.();
+  const same = asking?.file && asking.file === wanted?.file && asking.query === wanted.query;
+  if (same && performance.now() - asking.since < 20_000) return wake?.(); // it is on its way, and does not hang
   if (!wanted || wanted.fresh) {
     turn += 1;
     wish = last = asking = null;
@@ -27,7 +28,7 @@ host.addEventListener("ask", ({ detail: wanted }) => {
   else show(null);
 });
 host.addEventListener("failed", () => (detail.textContent = say("offline")));
-heat.addEventListener("click", () => last && want({ ...last, heat: !last.heat }));
+heat.addEventListener("click", () => last && want({ ...last, heat: !last.heat, tries: 0 }));
 
 function want(wanted) {
   wish = wanted;
@@ -39,6 +40,7 @@ async function work() {
   while (wish) {
     const [asked, mine] = [wish, turn];
     [asking, wish] = [asked, null];
+    asked.since = performance.now();
     abort = new AbortController();
     const slow = setTimeout(() => {
       if (mine !== turn) return;
@@ -76,8 +78,8 @@ async function sent(asked) {
 async function again(asked, mine, why) {
   if (!last) show(null);
   detail.textContent = why;
-  asked.tries = (asked.tries ?? -1) + 1;
-  await new Promise((done) => setTimeout((wake = done), asked.file ? Math.min(1000 * 2 ** asked.tries, 8000) : 1000));
+  asked.tries = (asked.tries ?? 0) + 1;
+  await new Promise((done) => setTimeout((wake = done), asked.file ? Math.min(500 * 2 ** asked.tries, 8000) : 1000));
   wake = null;
   if (mine === turn) wish ??= asked;
 }

@@ -14,17 +14,21 @@ async function several(files, pick) {
   for (const picture of mine) if (picture.file.size > largest) tell(picture, { error: say("not_read") });
   const unread = () => mine.filter(({ reading }) => !reading);
   let together = AT_ONCE;
+  let pause = 1000;
   for (let left; mine === pictures && (left = unread()).length; ) {
     const some = left.slice(0, together);
     const body = new FormData();
     for (const { file } of some) body.append("image", file);
     try {
       const readings = await what(await fetch("predict", { method: "POST", body }));
+      pause = 1000;
       together = readings.length === some.length ? AT_ONCE : 1; // all were refused for one of them: which one, each by itself tells
       if (together > 1 || some.length === 1) some.forEach((picture, k) => tell(picture, readings[k]));
     } catch {
       for (const picture of some) if (await gone(picture.file)) tell(picture, { error: say("unreadable") });
-      await new Promise((done) => setTimeout(done, 1000)); // then again
+      await new Promise((done) => setTimeout(done, pause)); // then again, each by itself and less and less often
+      together = 1;
+      pause = Math.min(2 * pause, 8000);
     }
   }
 }

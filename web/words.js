@@ -19,7 +19,7 @@ async function what(reply) {
     if (!(error instanceof SyntaxError)) throw error;
   });
   if ([429, 502, 503, 504].includes(reply.status) || (!told && (reply.ok || reply.status >= 500))) throw new Busy(refusal(told?.error ?? say("busy"), "busy"));
-  const readings = [told ?? { error: say("not_read") }].flat();
+  const readings = reply.ok ? [told].flat() : [{ error: told?.error ?? say("not_read") }];
   for (const each of readings) if (each.error) each.error = refusal(each.error, "not_read");
   return readings;
 }

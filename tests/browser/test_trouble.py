@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import draw, on_pad
+from tests.browser.conftest import LAPTOP, draw, on_pad, visit
 from tests.conftest import ROOT
 
 THREE = ROOT / "examples" / "3_blue-ballpoint.png"
@@ -87,14 +87,15 @@ def test_of_several_pictures_a_bad_one_spoils_no_other(laptop, picture):
     assert ["bad.png"] in asked
 
 
-def test_a_drawing_whose_answer_hangs_is_asked_again(laptop, seven):
+def test_a_drawing_whose_answer_hangs_is_asked_again(browser, app, seven):
     held = []
-    laptop.clock.install()
-    laptop.route("**/predict?*", lambda route: held.append(route) if not held else route.continue_())
-    draw(laptop, seven)
-    for _ in range(30):  # the wait, then the pause before it is tried again
-        laptop.clock.run_for(1000)
-    expect(laptop.locator("#answer .words")).to_have_text("7")
+    for page in visit(browser, app.url, **LAPTOP):  # whose clock is no other test's
+        page.clock.install()
+        page.route("**/predict?*", lambda route: held.append(route) if not held else route.continue_())
+        draw(page, seven)
+        for _ in range(30):  # the wait, then the pause before it is tried again
+            page.clock.run_for(1000)
+        expect(page.locator("#answer .words")).to_have_text("7")
     assert held
 
 

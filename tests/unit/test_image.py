@@ -272,7 +272,6 @@ TABLES = {
     "a blue cloth": on_a_table((40, 60, 95)),
     "a grey table": on_a_table((140, 135, 130), turn=-0.06),
     "at the edge": on_a_table((120, 40, 40), at=(0.2, 0.55)),
-    "a yellow note on white": on_a_table((215, 215, 215), paper=(250, 225, 90)),
 }
 
 
@@ -323,13 +322,32 @@ def test_a_ring_with_a_point_in_it_is_a_ring():
     ImageDraw.Draw(picture).ellipse((142, 142, 158, 158), fill=30)
     (mark,) = image.marks(picture)
     assert mark.box == pytest.approx((90, 60, 120, 180), abs=4)
+    ImageDraw.Draw(picture).line([(172, 100), (128, 200)], fill=30, width=12)  # a 0 with a stroke through it that does not touch it
+    assert (90, 60, 120, 180) in [pytest.approx(mark.box, abs=4) for mark in image.marks(picture)]
 
 
 def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    for across in (x + y - 290, x - y - 40, 40 + y - x, 290 - x - y, x - 140, y - 110):
+    for across in (x + y - 290, x - y - 40, 40 + y - x, 290 - x - y, x - 140, y - 110, x + y - 200, 200 - x - y, x - y - 130, 130 + y - x):
         shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(across / 4)))[..., None]
         assert reads_as(pil(shaded), least=0.8)
+        assert image.find_sheets(image.shrunk_to_extent(np.asarray(pil(shaded)))) == []
+
+
+def test_each_of_several_sheets_is_read():
+    notes = np.full((HEIGHT, 3 * WIDTH, 3), (60, 110, 70), np.uint8)
+    for place, digit in enumerate("275"):
+        notes[40:200, 300 * place + 60 : 300 * place + 240] = 235
+        ink = coverage(digit, left=300 * place + 120, top=80, size=80, shape=notes.shape[:2])
+        notes = np.array(pil(painted(ink, notes)))
+    assert len(image.find_sheets(image.shrunk_to_extent(notes))) == 3
+    assert [round(mark.box[0], -2) for mark in image.marks(pil(notes))] == [100, 400, 700]
+
+
+def test_a_sheet_that_is_hardly_wider_than_its_rim_is_none():
+    strip = np.zeros((7, 65, 3), np.uint8)
+    strip[2:4, :14] = 255
+    image.marks(pil(strip))  # raised an error once
 
 
 @pytest.mark.parametrize("paper", ["uneven light", "chalk on a blackboard", "red pen"])

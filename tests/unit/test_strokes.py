@@ -59,7 +59,7 @@ def test_a_line_in_several_strokes_is_one():
     assert np.array_equal(line, [[60, 60], [180, 60], [181, 61], [121, 221]])
     assert len(strokes.tidied([SEVEN, BAR])) == 2
     assert len(strokes.tidied([SEVEN, SEVEN + SEVEN[2] - SEVEN[0]])) == 1  # up and down it may go as far as it likes
-    assert len(strokes.tidied([SEVEN[:2] + [0, 1], [[180, 61], [300, 200.0]]])) == 2  # the next digit
+    assert len(strokes.tidied([SEVEN[:2] + [0, 1], np.array([[180, 61], [300, 200.0]])])) == 2  # the next digit
 
 
 @pytest.mark.parametrize("tap", [[[275.0, 275.0]], [[10, 10], [14, 12.0]]])
@@ -67,6 +67,12 @@ def test_a_tap_far_from_all_else_is_no_stroke_and_one_nearby_is(tap):
     assert strokes.tidied([SEVEN, np.array(tap), BAR]) == [SEVEN, BAR]
     assert len(strokes.tidied([SEVEN, np.array([[120.0, 240.0]])])) == 2  # as the dot of a question mark
     assert len(strokes.tidied([np.array(tap), np.array(tap) + 1000])) == 2  # nothing else is there
+    assert len(strokes.tidied([SEVEN, np.array(tap), np.array(tap) + 8])) == 3  # a dotted line
+
+
+def test_many_lines_of_writing_do_not_join_neighbours():
+    lines = [stroke + [0, 220 * row] for row in range(8) for stroke in (SEVEN, SEVEN - [88, -160])]
+    assert len(strokes.tidied(lines)) == 16
 
 
 def test_a_single_point_is_a_dot():
