@@ -60,7 +60,7 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
             lines[-1] = longer
         else:
             lines.append(stroke)
-    lows, highs = np.array([extent([line]) for line in lines]).transpose(1, 0, 2)  # each (N, 2)
+    lows, highs = np.array([extent([line]) for line in lines], float).transpose(1, 0, 2)  # each (N, 2)
     sizes = (highs - lows).max(1)
     gaps = np.maximum(lows - highs[:, None], lows[:, None] - highs).max(2)  # (N, N), between any two; below 0: beside each other
     np.fill_diagonal(gaps, np.inf)
