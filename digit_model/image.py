@@ -408,7 +408,7 @@ class Pieces:
         return [heavy[i] for i in np.flatnonzero(inside.any(1)) if self.has_in_a_hole(heavy[i], heavy[inside[i]])]
 
     def has_in_a_hole(self, i, within):
-        """Return whether one of the other pieces fills a hole of this one as a digit fills its box."""
+        """Return whether one of the other pieces fills a hole of this one as a digit fills its box, and not as the stroke through a 0."""
         gap = 1 + min(self.w[i], self.h[i]) // 10  # in a ring drawn by hand, about
         labels = np.pad(self.labels[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]], gap)
         free = 1 - cv2.dilate((labels == i + 1).view(np.uint8), np.ones((gap, gap), np.uint8))
@@ -416,10 +416,13 @@ class Pieces:
         for j in within:
             x, y = self.x[j] - self.x[i] + gap, self.y[j] - self.y[i] + gap
             part = np.s_[y : y + self.h[j], x : x + self.w[j]]
-            hole = np.bincount(holes[part][labels[part] == j + 1]).argmax()
+            ink = labels[part] == j + 1
+            hole = np.bincount(holes[part][ink]).argmax()
             w, h, area = stats[hole, 2:5]
-            oval = w < 0.75 * h and area < 0.87 * w * h  # more likely a 0 with a stroke or a point in it
-            if hole not in (0, holes[0, 0]) and not oval and self.size[j] > FILLS * max(w, h):
+            if hole in (0, holes[0, 0]) or self.size[j] <= FILLS * max(w, h):
+                continue
+            oval = w < 0.75 * h and area < 0.87 * w * h
+            if not oval and not is_slash(ink):
                 return True
         return False
 
@@ -457,6 +460,13 @@ class Pieces:
         x, y, w, h = self.box(group)
         side = max(x, self.x[i]) - min(x + w, self.x[i] + self.w[i])
         return side, max(y, self.y[i]) - min(y + h, self.y[i] + self.h[i]), w, h
+
+
+def is_slash(ink):
+    """Return whether ink, bool (H, W), cut to its box, is one straight line that leans further than a 1 does."""
+    height, width = ink.shape
+    _, sides, _ = cv2.minAreaRect(np.argwhere(ink).astype(np.float32))
+    return min(sides) < 0.3 * max(sides) and width > 0.6 * height
 
 
 def groups(pieces):

@@ -49,7 +49,7 @@ async function work() {
     }, 300);
     const hung = asked.file ? 0 : setTimeout(() => abort.abort(), 25_000); // a drawing is small; the app itself waits 20 seconds for a model
     try {
-      const [reading] = await what(await sent(asked).finally(() => clearTimeout(slow)));
+      const [reading] = await readingsOf(await sent(asked).finally(() => clearTimeout(slow)));
       if (mine !== turn) continue;
       last = asked;
       show(reading);

@@ -20,7 +20,7 @@ async function several(files, pick) {
     const body = new FormData();
     for (const { file } of some) body.append("image", file);
     try {
-      const readings = await what(await fetch("predict", { method: "POST", body }));
+      const readings = await readingsOf(await fetch("predict", { method: "POST", body }));
       pause = 1000;
       together = readings.length === some.length ? AT_ONCE : 1; // all were refused for one of them: which one, each by itself tells
       if (together > 1 || some.length === 1) some.forEach((picture, k) => tell(picture, readings[k]));

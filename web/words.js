@@ -10,11 +10,11 @@ const percent = (p, decimals) =>
 // The server tells in English what was wrong and what to do; in other languages less is told, and that it can be understood.
 const refusal = (sentence, key) => (language === "en" ? sentence : say(key));
 
-// Raised by what() for a reply after which the same may be asked again.
+// Raised by readingsOf() for a reply after which the same may be asked again.
 class Busy extends Error {}
 
 // What a reply of POST /predict says, as a list. It may be a page of whatever stands in front of the app.
-async function what(reply) {
+async function readingsOf(reply) {
   const told = await reply.json().catch((error) => {
     if (!(error instanceof SyntaxError)) throw error;
   });

@@ -74,10 +74,10 @@ def test_sessions_leave_no_threads_and_descriptors(app):
     def session(number: int) -> None:
         assert '"label": "7"' in call(app, "predict_sketch", [[[60, 60], [180, 60], [120, 220 + number]]])
 
-    for number in range(20):
+    for number in range(50):
         session(number)
     before = held_by(app)
-    for number in range(20, 100):
+    for number in range(50, 250):
         session(number)
     assert held_by(app)[0] <= before[0] + 3
     assert held_by(app)[1] <= before[1] + 10

@@ -326,6 +326,13 @@ def test_a_ring_with_a_point_in_it_is_a_ring():
     assert (90, 60, 120, 180) in [pytest.approx(mark.box, abs=4) for mark in image.marks(picture)]
 
 
+def test_the_stroke_through_a_round_0_is_no_digit_in_a_ring():
+    picture = Image.new("L", (300, 300), 245)
+    ImageDraw.Draw(picture).ellipse((70, 60, 230, 240), outline=30, width=12)
+    ImageDraw.Draw(picture).line([(185, 110), (115, 190)], fill=30, width=12)  # it does not touch
+    assert (70, 60, 160, 180) in [pytest.approx(mark.box, abs=4) for mark in image.marks(picture)]
+
+
 def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     for across in (x + y - 290, x - y - 40, 40 + y - x, 290 - x - y, x - 140, y - 110, x + y - 200, 200 - x - y, x - y - 130, 130 + y - x):
