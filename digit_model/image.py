@@ -165,11 +165,12 @@ def patches(mask):
 def is_sheet(patch, side, plane):
     """Return whether a patch is convex, with a sheet's corners, and around it all is otherwise; side: its side of the threshold, (H, W).
 
-    Of a sheet that is not whole in the picture fewer corners are in sight. A shadow has none.
+    Of a sheet that is not whole in the picture fewer corners are in sight. A shadow has none. What is narrow is rather the line of a 1.
     """
     outline = cv2.findContours(patch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
     hull = cv2.convexHull(outline)
     places = cv2.approxPolyDP(hull, 0.02 * cv2.arcLength(hull, True), True)[:, 0]
+    _, sides, _ = cv2.minAreaRect(hull)
     before, after = (np.roll(places, by, 0) - places for by in (1, -1))
     cosine = (before * after).sum(1) / np.hypot(*before.T) / np.hypot(*after.T)
     inside = ((places > 2) & (places < np.array(patch.shape[::-1]) - 3)).all(1)
@@ -179,6 +180,7 @@ def is_sheet(patch, side, plane):
     around = far > near
     return (
         cv2.contourArea(outline) > 0.93 * cv2.contourArea(hull)
+        and min(sides) > 0.3 * max(sides)
         and len(places) <= 7
         and corners >= max(1, 3 - cut)
         and around.any()
@@ -419,10 +421,8 @@ class Pieces:
             ink = labels[part] == j + 1
             hole = np.bincount(holes[part][ink]).argmax()
             w, h, area = stats[hole, 2:5]
-            if hole in (0, holes[0, 0]) or self.size[j] <= FILLS * max(w, h):
-                continue
-            oval = w < 0.75 * h and area < 0.87 * w * h
-            if not oval and not is_slash(ink):
+            oval = w < 0.75 * h and area < 0.87 * w * h  # the shape of a 0
+            if hole not in (0, holes[0, 0]) and self.size[j] > FILLS * max(w, h) and not is_slash(ink, any_way=oval):
                 return True
         return False
 
@@ -462,11 +462,11 @@ class Pieces:
         return side, max(y, self.y[i]) - min(y + h, self.y[i] + self.h[i]), w, h
 
 
-def is_slash(ink):
-    """Return whether ink, bool (H, W), cut to its box, is one straight line that leans further than a 1 does."""
+def is_slash(ink, any_way):
+    """Return whether ink, bool (H, W), cut to its box, is one straight line, and leans further than a 1 does unless `any_way`."""
     height, width = ink.shape
     _, sides, _ = cv2.minAreaRect(np.argwhere(ink).astype(np.float32))
-    return min(sides) < 0.3 * max(sides) and width > 0.6 * height
+    return min(sides) < 0.3 * max(sides) and (any_way or width > 0.6 * height)
 
 
 def groups(pieces):
@@ -512,14 +512,20 @@ def is_ink(p, i):
 
 
 def is_edge(p, chosen, plane):
-    """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink itself."""
+    """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink.
+
+    As dark: closer to it than to its paper by two to one, both near by and on the whole.
+    """
     x, y, w, h = p.box(chosen)
     part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
-    plane, mask = plane[part], p.among(chosen)[p.labels[part]]
+    plane, mask = plane[part].astype(np.float32), p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
-    ink, around = mask.view(bool), plane[far > near]
-    dark = quantile(histogram(plane[ink]), 0.5) + 0.3 * quantile(histogram(p.values[part][ink]), 0.5)
-    return (around < dark).sum() > 0.25 * around.size
+    around, ink = far > near, mask > 0
+    drop = mask * plane * (p.values[part] / np.maximum(255.0 - p.values[part], 1))  # how much darker than its paper
+    weight = drop + 1e-6 * mask
+    local = cv2.blur(weight * (plane + 2 / 3 * drop), (7, 7)) / np.maximum(cv2.blur(weight, (7, 7)), 1e-9)
+    overall = np.median(plane[ink]) + 2 / 3 * np.median(drop[ink])
+    return (plane[around] < np.minimum(local, overall)[around]).mean() > 0.25
 
 
 def one_digit(p, group, i):

@@ -297,10 +297,12 @@ def boxed(kind) -> np.ndarray:
         cv2.polylines(ink, [np.array([(80, 40), (230, 44), (226, 190), (78, 188)])], True, 255, 4)
     if kind == "ring with a gap":
         cv2.ellipse(ink, (145, 115), (95, 90), 0, 10, 355, 255, 4)
+    if kind == "narrow ring":
+        cv2.ellipse(ink, (148, 115), (76, 108), 0, 0, 360, 255, 4)
     return painted(ink / 255)
 
 
-@pytest.mark.parametrize("kind", ["box", "ring with a gap", "grid"])
+@pytest.mark.parametrize("kind", ["box", "ring with a gap", "narrow ring", "grid"])
 def test_what_is_drawn_around_a_digit_is_none(kind):
     assert reads_as(pil(boxed(kind)))
 
@@ -339,6 +341,20 @@ def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
         shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(across / 4)))[..., None]
         assert reads_as(pil(shaded), least=0.8)
         assert image.find_sheets(image.shrunk_to_extent(np.asarray(pil(shaded)))) == []
+
+
+def test_the_edge_of_a_deep_shadow_is_no_ink():
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    for across in (x + 0.4 * y - 170, x - 140, 150 - x - 0.2 * y, y - 110, 110 - y, x + y - 250, 250 - x - y):
+        light = 1 - 0.7 / (1 + np.exp(np.clip(across / 3, -50, 50)))
+        assert reads_as(pil(painted(INK) * light[..., None]))
+
+
+def test_the_line_of_a_large_1_is_no_sheet():
+    small = np.zeros((28, 28), np.uint8)
+    small[4:24, 13:15] = 255
+    (mark,) = image.marks(Image.fromarray(cv2.resize(small, (280, 280))))
+    assert mark.box == pytest.approx((130, 40, 20, 200), abs=4)
 
 
 def test_each_of_several_sheets_is_read():
