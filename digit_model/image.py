@@ -518,13 +518,16 @@ def is_edge(p, chosen, plane):
     """
     x, y, w, h = p.box(chosen)
     part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
-    plane, mask = plane[part].astype(np.float32), p.among(chosen)[p.labels[part]]
+    plane, values, mask = plane[part], p.values[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
     around, ink = far > near, mask > 0
-    drop = mask * plane * (p.values[part] / np.maximum(255.0 - p.values[part], 1))  # how much darker than its paper
-    weight = drop + 1e-6 * mask
+    strength = quantile(histogram(values[ink]), 0.5)
+    overall = quantile(histogram(plane[ink]), 0.5) * (1 + 2 / 3 * strength / max(255 - strength, 1))
+    if (plane[around] < overall).mean() <= 0.25:
+        return False
+    drop = mask * plane * (values / np.maximum(255 - values, 1).astype(np.float32))  # how much darker than its paper
+    weight = drop + np.float32(1e-6) * mask
     local = cv2.blur(weight * (plane + 2 / 3 * drop), (7, 7)) / np.maximum(cv2.blur(weight, (7, 7)), 1e-9)
-    overall = np.median(plane[ink]) + 2 / 3 * np.median(drop[ink])
     return (plane[around] < np.minimum(local, overall)[around]).mean() > 0.25
 
 
