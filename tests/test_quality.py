@@ -118,6 +118,12 @@ def test_dark_paper_between_thin_light_lines_is_not_taken_for_the_ink(model, peo
     assert reader.read(model, reader.pieces_of_image(Image.fromarray(thinned)))["text"] == label
 
 
+def test_photographs_in_all_lights_on_all_papers(model):
+    figures = evaluate.on_composed_photos(model, 10)
+    assert figures["mean"] >= 0.95
+    assert min(figures["kinds"].values()) >= 0.6, figures["kinds"]
+
+
 def test_our_own_hands_that_are_no_digits_are_refused(model):
     assert evaluate.on_drawn_non_digits(model, 5_000) >= 0.92
 

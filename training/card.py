@@ -61,6 +61,10 @@ def results(metrics: dict) -> str:
             (f"its test digits redrawn with a {name} line anywhere on a pad", f"{value:.1%}")
             for name, value in metrics["simulated_pad"].items()
         ),
+        (
+            f"photographs composed by our own code in {len(metrics['composed_photos']['kinds'])} ways, the mean of them",
+            f"{metrics['composed_photos']['mean']:.1%}",
+        ),
         ("drawn letters, signs and scribbles, refused", f"{metrics['drawn_non_digits_refused']:.1%}"),
         ("weights; size of the file", f"{metrics['parameters']:,}; {metrics['file_bytes'] / 1e6:.1f} MB"),
         ("time for one frame", f"{metrics['one_image_ms']:.2f} ms"),

@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 from tqdm import tqdm
 
 from digit_model import model_file, reader
-from training import dataset, people, pictures
+from training import dataset, people, pictures, scenes
 from training.judge import Judge, calibration
 from training.own_data import DataError
 from training.rewriting import middle_line
@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             "mnist_test": on_mnist(model, test),
             "mnist_test_changed": on_changed_mnist(model, test[: args.limit]),
             "simulated_pad": on_simulated_pad(model, test[: args.limit]),
+            "composed_photos": on_composed_photos(model, 60 if args.limit is None else max(1, args.limit // 100)),
             "drawn_non_digits_refused": on_drawn_non_digits(model, args.limit or 5_000),
             "sha256": hashlib.sha256((args.dir / "model.keras").read_bytes()).hexdigest(),
             "file_bytes": (args.dir / "model.keras").stat().st_size,
@@ -150,6 +151,12 @@ def redrawn(frame: np.ndarray, line: float, rng: np.random.Generator) -> np.ndar
     x, y = rng.integers(0, 281 - side, 2)
     pad[y : y + side, x : x + side] = drawn
     return 255 - pad
+
+
+def on_composed_photos(model: reader.Model, count: int) -> dict:
+    """Return the part of so many photos of each kind that is read rightly, and the mean over the kinds; scenes.py composes them."""
+    kinds = scenes.measure(lambda photo: reader.read(model, reader.pieces_of_image(photo))["text"], count)
+    return {"each": count, "mean": float(np.mean(list(kinds.values()))), "kinds": kinds}
 
 
 def on_drawn_non_digits(model: reader.Model, count: int) -> float:
