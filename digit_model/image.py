@@ -394,6 +394,9 @@ class Pieces:
         self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
         rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
         self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
+        narrow = 0.02 * max(height, width)
+        right, below = width - self.x, height - self.y
+        self.clear[np.minimum.reduce([self.x + self.w, self.y + self.h, right, below]) <= narrow] = 0
         hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
         large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)

@@ -343,6 +343,12 @@ def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
         assert image.find_sheets(image.shrunk_to_extent(np.asarray(pil(shaded)))) == []
 
 
+def test_a_rule_of_squared_paper_along_the_pictures_edge_is_no_1():
+    paper = np.full((2 * HEIGHT, 2 * WIDTH, 3), 240, np.float32)
+    cv2.line(paper, (0, 90), (5, 2 * HEIGHT), (150, 170, 210), 2)
+    assert image.marks(pil(paper + np.random.default_rng(0).normal(0, 2, paper.shape))) == []
+
+
 def test_the_edge_of_a_deep_shadow_is_no_ink():
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     for across in (x + 0.4 * y - 170, x - 140, 150 - x - 0.2 * y, y - 110, 110 - y, x + y - 250, 250 - x - y):
