@@ -9,6 +9,8 @@ import numpy as np
 
 DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
 JOINT = 0.02  # of a digit's height, about: so near to where a stroke ended the next goes on with it, the pen having been lifted unawares
+SKIP = 7  # times as far, where it goes straight on: fingers lose touch for a moment
+STRAIGHT = 0.8  # cosine, of the gap with the line before and after, at least
 LONGEST = 2.5  # times the highest stroke is the most that a digit in several may be
 WIDEST = 0.8  # of the drawing's height: what would become wider is rather the next digit, begun where the last one ended
 TAP = 0.05  # of the largest stroke: what is smaller is a tap of the hand, or a point between numbers,
@@ -55,8 +57,9 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
     near = JOINT * min(height, LONGEST * max(np.ptp(stroke[:, 1]) for stroke in strokes))
     lines = [strokes[0]]
     for stroke in strokes[1:]:
-        longer = np.concatenate([lines[-1], stroke])
-        if np.hypot(*(stroke[0] - lines[-1][-1])) <= near and np.ptp(longer[:, 0]) <= WIDEST * height:
+        longer, gap = np.concatenate([lines[-1], stroke]), np.hypot(*(stroke[0] - lines[-1][-1]))
+        goes_on = gap <= near or (gap <= SKIP * near and goes_straight_on(lines[-1], stroke, 2 * near))
+        if goes_on and np.ptp(longer[:, 0]) <= WIDEST * height:
             lines[-1] = longer
         else:
             lines.append(stroke)
@@ -66,6 +69,17 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
     np.fill_diagonal(gaps, np.inf)
     lost = (sizes < TAP * sizes.max()) & (gaps.min(1) > ALONE * sizes.max())
     return [line for line, tap in zip(lines, lost, strict=True) if not tap]
+
+
+def goes_straight_on(before: np.ndarray, after: np.ndarray, leg: float) -> bool:
+    """Return whether a stroke lies where the one before was heading and heads there as well; leg: how much of each shows its heading."""
+    end, start = before[-1], after[0]
+    back, ahead = before[np.hypot(*(before - end).T) > leg], after[np.hypot(*(after - start).T) > leg]
+    if not len(back) or not len(ahead):
+        return False
+    headings = np.array([end - back[-1], start - end, ahead[0] - start])
+    headings /= np.hypot(*headings.T)[:, None]
+    return bool((headings[[0, 2]] @ headings[1] > STRAIGHT).all())
 
 
 def box(strokes: list[np.ndarray]) -> tuple[float, float, float, float]:

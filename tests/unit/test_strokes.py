@@ -62,6 +62,14 @@ def test_a_line_in_several_strokes_is_one():
     assert len(strokes.tidied([SEVEN[:2] + [0, 1], np.array([[180, 61], [300, 200.0]])])) == 2  # the next digit
 
 
+def test_a_line_that_skips_a_little_and_goes_straight_on_is_one():
+    before, after = np.array([SEVEN[1], [156, 124]]), np.array([[150, 140], SEVEN[2]])
+    assert len(strokes.tidied([SEVEN[:2], before, after])) == 1
+    assert len(strokes.tidied([SEVEN[:2], before, after + [18, 0]])) == 2  # beside where it was heading
+    assert len(strokes.tidied([SEVEN[:2], before, after * [-1, 1] + [300, 0]])) == 2  # it turns
+    assert len(strokes.tidied([SEVEN[:2], before, after + [-9, 24]])) == 2  # too far
+
+
 @pytest.mark.parametrize("tap", [[[275.0, 275.0]], [[10, 10], [14, 12.0]]])
 def test_a_tap_far_from_all_else_is_no_stroke_and_one_nearby_is(tap):
     assert strokes.tidied([SEVEN, np.array(tap), BAR]) == [SEVEN, BAR]
