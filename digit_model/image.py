@@ -211,10 +211,11 @@ def marks_of(colours, coarse, scale, signs):
     direction, line, size = ink
     finer = shrunk(colours, max(COARSE_SIDE, max(coarse.shape) * WORK_SIZE / size))
     plane = seen_along(direction, finer)
-    contrast = subtract_paper(plane, line * max(finer.shape) / max(coarse.shape))
-    pieces = Pieces(contrast, follow=True)
+    paper = find_paper(plane, line * max(finer.shape) / max(coarse.shape))
+    darker = cv2.subtract(paper, plane)
+    pieces = Pieces(cv2.divide(darker, cv2.max(paper, 100), scale=255), follow=True)  # 100: a dark table's noise stays small
     chosen = groups(pieces)
-    if chosen and is_edge(pieces, np.concatenate(chosen), plane):  # perhaps the paper inside light ink, or around it
+    if chosen and is_edge(pieces, np.concatenate(chosen), plane, darker):  # perhaps the paper inside light ink, or around it
         return marks_of(colours, coarse, scale, (-np.sign(direction.sum()),)) if len(signs) == 2 else []
     scale *= colours.shape[1] / finer.shape[1]
     return [Mark(cut_out(pieces, group), tuple(float(v) * scale for v in pieces.box(group))) for group in chosen]
@@ -305,10 +306,9 @@ def closed(pixels, width):
     return cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
 
 
-def subtract_paper(plane, line):
-    """Return uint8 (H, W): how much darker than the paper around it a pixel is, in parts of the paper's light."""
-    paper = closed(plane, (2 * line + 3) / extent(plane))
-    return cv2.divide(cv2.subtract(paper, plane), cv2.max(paper, 100), scale=255)  # 100: a dark table's noise stays small
+def find_paper(plane, line):
+    """Return the light of the paper under the ink, uint8 (H, W); line: width of the ink's line, pixels."""
+    return closed(plane, (2 * line + 3) / extent(plane))
 
 
 def histogram(pixels):
@@ -514,23 +514,21 @@ def is_ink(p, i):
     return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
 
 
-def is_edge(p, chosen, plane):
+def is_edge(p, chosen, plane, darker):
     """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink.
 
-    As dark: closer to it than to its paper by two to one, both near by and on the whole.
+    As dark: closer to it than to its paper by two to one, both near by and on the whole. darker: than its paper is a pixel by so much.
     """
     x, y, w, h = p.box(chosen)
     part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
-    plane, values, mask = plane[part], p.values[part], p.among(chosen)[p.labels[part]]
+    plane, darker, mask = plane[part], darker[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
     around, ink = far > near, mask > 0
-    strength = quantile(histogram(values[ink]), 0.5)
-    overall = quantile(histogram(plane[ink]), 0.5) * (1 + 2 / 3 * strength / max(255 - strength, 1))
+    overall = quantile(histogram(plane[ink]), 0.5) + 2 / 3 * quantile(histogram(darker[ink]), 0.5)
     if (plane[around] < overall).mean() <= 0.25:
         return False
-    drop = mask * plane * (values / np.maximum(255 - values, 1).astype(np.float32))  # how much darker than its paper
-    weight = drop + np.float32(1e-6) * mask
-    local = cv2.blur(weight * (plane + 2 / 3 * drop), (7, 7)) / np.maximum(cv2.blur(weight, (7, 7)), 1e-9)
+    weight = darker * mask + np.float32(1e-6)
+    local = cv2.blur(weight * (plane + 2 / 3 * darker), (7, 7)) / cv2.blur(weight, (7, 7))
     return (plane[around] < np.minimum(local, overall)[around]).mean() > 0.25
 
 
