@@ -20,6 +20,7 @@ FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"]
 REDUCED_PIXELS = 16_000_000  # larger pictures only as JPEG, which is decoded at 1/2, 1/4 or 1/8
 LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it still has 50
 COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
+NO_PHOTO = 64  # pixels: what is no larger is a scan or drawing made small, without a table, a frame or rules
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
@@ -124,7 +125,7 @@ def find_sheets(coarse):
     A sheet is a convex patch with corners on one side of a threshold (Otsu, "A Threshold Selection Method from Gray-Level Histograms",
     1979) when all around it is on the other. The colours are seen along what they differ in most.
     """
-    if max(coarse.shape) <= 64:  # no photo
+    if max(coarse.shape) <= NO_PHOTO:
         return []
     plane = cv2.medianBlur(along_most(coarse), 3)
     light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
@@ -223,8 +224,10 @@ def marks_of(colours, coarse, scale, signs):
 
 def rgb(image):
     """Return any picture as uint8 (H, W, 3), longest side at most LARGEST_SIDE, transparent paper white, under white ink black."""
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip
-        image = Image.fromarray((np.asarray(image).astype(np.float32).clip(0, 65535) / 257).astype(np.uint8))
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip; cameras fill 10 or 12 of them
+        values = np.asarray(image).astype(np.float32).clip(0, 65535)
+        bits = max(8, int(values.max()).bit_length())
+        image = Image.fromarray((values * (255 / (2**bits - 1))).astype(np.uint8))
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if image.mode != mode or max(image.size) > LARGEST_SIDE:
         image = image.convert(mode)  # a copy
@@ -233,8 +236,8 @@ def rgb(image):
     if pixels.shape[2] == 3:
         return pixels
     opaque = pixels[..., 3:].astype(np.float32) / 255
-    light = (pixels[..., :3] * opaque).mean() / max(opaque.mean(), 1e-6)
-    paper = 0 if opaque.mean() < 0.5 and light > 200 else 255
+    dark = (pixels[..., :3].mean(2) < 160) & (pixels[..., 3] > 128)
+    paper = 255 if dark.sum() > 0.001 * opaque.sum() else 0
     return (pixels[..., :3] * opaque + paper * (1 - opaque) + 0.5).astype(np.uint8)
 
 
@@ -380,7 +383,7 @@ class Pieces:
         if boxes:
             self.find(self.mask & (1 - self.among(boxes)[self.labels]))
         height, width = contrast.shape
-        if max(height, width) > 64 and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
+        if max(height, width) > NO_PHOTO and ((self.w > 0.85 * width) | (self.h > 0.85 * height)).any():
             self.find(without_rules(self.mask))
 
     def find(self, mask):
@@ -394,11 +397,13 @@ class Pieces:
         self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
         rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
         self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
-        narrow = 0.02 * max(height, width)
+        narrow = 0.03 * max(height, width)
         right, below = width - self.x, height - self.y
         self.clear[np.minimum.reduce([self.x + self.w, self.y + self.h, right, below]) <= narrow] = 0
         hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
         large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
+        if max(height, width) <= NO_PHOTO:  # a small scan: digits may fill it to the edge
+            self.clear, large = self.clear.clip(0.5), large & False
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
         self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
 
@@ -525,11 +530,12 @@ def is_edge(p, chosen, plane, darker):
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
     around, ink = far > near, mask > 0
     overall = quantile(histogram(plane[ink]), 0.5) + 2 / 3 * quantile(histogram(darker[ink]), 0.5)
-    if (plane[around] < overall).mean() <= 0.25:
+    enough = 0.25 * around.sum()
+    if (plane[around] < overall).sum() <= enough:
         return False
     weight = darker * mask + np.float32(1e-6)
     local = cv2.blur(weight * (plane + 2 / 3 * darker), (7, 7)) / cv2.blur(weight, (7, 7))
-    return (plane[around] < np.minimum(local, overall)[around]).mean() > 0.25
+    return (plane[around] < np.minimum(local, overall)[around]).sum() > enough
 
 
 def one_digit(p, group, i):

@@ -77,6 +77,21 @@ def test_ink_on_transparent_paper_is_seen(ink):
     assert differs(encoded(picture)) < 0.04
 
 
+def test_thick_white_ink_is_seen_where_it_covers_most_of_a_transparent_picture():
+    picture = Image.new("RGBA", (180, 200), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).line([(30, 40), (150, 40), (90, 170)], fill=(255, 255, 255, 255), width=75, joint="curve")
+    assert np.asarray(picture)[..., 3].mean() > 128
+    (mark,) = image.marks(picture)
+    left, top, right, bottom = picture.getbbox()
+    assert mark.box == pytest.approx((left, top, right - left, bottom - top), abs=3)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_a_camera_need_not_fill_16_bits(bits):
+    picture = Image.fromarray(np.asarray(drawn()).astype(np.uint16) << bits - 8)
+    assert differs(encoded(picture)) < 0.04
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_photo_is_set_upright(orientation):
     undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}  # Pillow's transpositions that such a camera would have stored
@@ -341,6 +356,17 @@ def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
         shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(across / 4)))[..., None]
         assert reads_as(pil(shaded), least=0.8)
         assert image.find_sheets(image.shrunk_to_extent(np.asarray(pil(shaded)))) == []
+
+
+@pytest.mark.parametrize("margin", [0, 1, 2])
+@pytest.mark.parametrize(("side", "line"), [(16, 2), (160, 20)])
+def test_a_digit_may_fill_its_picture(side, line, margin):
+    across = (np.arange(side) - (side - 1) / 2) / (side / 2)
+    distance = (np.abs(across) ** 3 + np.abs(across[:, None]) ** 3) ** (1 / 3)  # between a circle and a square
+    ink = np.pad(np.uint8(255 * ((distance < 1) & (distance > 1 - 2 * line / side))), margin)
+    for picture in (ink, 255 - ink):
+        (mark,) = image.marks(Image.fromarray(picture))
+        assert mark.box == pytest.approx((margin, margin, side, side), abs=2)
 
 
 def test_a_rule_of_squared_paper_along_the_pictures_edge_is_no_1():
