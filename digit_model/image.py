@@ -97,8 +97,11 @@ def marks(image: Image.Image) -> list[Mark]:
     colours = rgb(image)  # uint8 (H, W, 3)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     coarse = shrunk_to_extent(colours)
-    on_sheets = [mark for sheet in find_sheets(coarse) for mark in marks_on_sheet(colours, coarse, sheet, scale)]
-    found = on_sheets or marks_of(colours, coarse, scale, (1, -1))
+    sheets = find_sheets(coarse)
+    found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
+    side = scale * colours.shape[1] / coarse.shape[1]  # of a coarse pixel, in the upright picture
+    if not found or any(is_cut(mark, sheet, side) for sheet in sheets for mark in found):  # perhaps by the edge of a shadow on the sheet
+        found = marks_of(colours, coarse, scale, (1, -1)) or found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
@@ -188,6 +191,14 @@ def is_sheet(patch, side, plane):
         and side[around].mean() < 0.2
         and abs(plane[patch > 0].mean() - plane[around].mean()) > 20
     )
+
+
+def is_cut(mark, sheet, side):
+    """Return whether a mark's box reaches the rim of a sheet, uint8 (H, W), each pixel of which is `side` wide in the mark's picture."""
+    x, y, w, h = (v / side for v in mark.box)
+    part = np.s_[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1]
+    rim = sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1)
+    return rim[part].any()
 
 
 def painted_over(colours, small, sheet):

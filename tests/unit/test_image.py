@@ -389,6 +389,16 @@ def test_the_line_of_a_large_1_is_no_sheet():
     assert mark.box == pytest.approx((130, 40, 20, 200), abs=4)
 
 
+def test_the_edge_of_a_shadow_through_a_digit_on_a_sheet_does_not_cut_it():
+    table = np.array((70, 90, 70)) + np.random.default_rng(0).normal(0, 4, (HEIGHT + 100, WIDTH + 120, 1))
+    table[50:-50, 60:-60] = painted(INK, 225, (40, 50, 130))
+    (whole,) = image.marks(pil(table))
+    y, x = np.mgrid[: HEIGHT + 100, : WIDTH + 120].astype(np.float32)
+    for across in (x - 200, 200 - x, 160 - y, x + y - 370):
+        (mark,) = image.marks(pil(table * (1 - 0.5 / (1 + np.exp(np.clip(across / 8, -50, 50))))[..., None]))
+        assert mark.box == pytest.approx(whole.box, abs=6)
+
+
 def test_each_of_several_sheets_is_read():
     notes = np.full((HEIGHT, 3 * WIDTH, 3), (60, 110, 70), np.uint8)
     for place, digit in enumerate("275"):
