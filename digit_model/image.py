@@ -21,6 +21,7 @@ REDUCED_PIXELS = 16_000_000  # larger pictures only as JPEG, which is decoded at
 LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it still has 50
 COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
 NO_PHOTO = 64  # pixels: what is no larger is a scan or drawing made small, without a table, a frame or rules
+RIM = 0.03  # of the extent: what lies so near to the picture's edge with all its width is a line that the edge cut
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
@@ -98,10 +99,11 @@ def marks(image: Image.Image) -> list[Mark]:
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     coarse = shrunk_to_extent(colours)
     sheets = find_sheets(coarse)
+    side = scale * (colours.shape[1] // coarse.shape[1])  # of a coarse pixel, in the upright picture
     found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
-    side = scale * colours.shape[1] / coarse.shape[1]  # of a coarse pixel, in the upright picture
-    if not found or any(is_cut(mark, sheet, side) for sheet in sheets for mark in found):  # perhaps by the edge of a shadow on the sheet
-        found = marks_of(colours, coarse, scale, (1, -1)) or found
+    if not found or any(rim_within(mark, sheets, side) > 0 for mark in found):  # a sheet may end where a shadow begins, even within a digit
+        whole = [mark for mark in marks_of(colours, coarse, scale, (1, -1)) if rim_within(mark, sheets, side) < 0.4]  # no outline
+        found = whole if not found or len(whole) == len(found) else found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
 
@@ -169,7 +171,8 @@ def patches(mask):
 def is_sheet(patch, side, plane):
     """Return whether a patch is convex, with a sheet's corners, and around it all is otherwise; side: its side of the threshold, (H, W).
 
-    Of a sheet that is not whole in the picture fewer corners are in sight. A shadow has none. What is narrow is rather the line of a 1.
+    Of a sheet that is not whole in the picture fewer corners are in sight. A shadow has none. What is narrow and bare is rather the line
+    of a 1.
     """
     outline = cv2.findContours(patch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
     hull = cv2.convexHull(outline)
@@ -184,7 +187,7 @@ def is_sheet(patch, side, plane):
     around = far > near
     return (
         cv2.contourArea(outline) > 0.93 * cv2.contourArea(hull)
-        and min(sides) > 0.3 * max(sides)
+        and (min(sides) > 0.3 * max(sides) or not side[patch > 0].all())
         and len(places) <= 7
         and corners >= max(1, 3 - cut)
         and around.any()
@@ -193,12 +196,15 @@ def is_sheet(patch, side, plane):
     )
 
 
-def is_cut(mark, sheet, side):
-    """Return whether a mark's box reaches the rim of a sheet, uint8 (H, W), each pixel of which is `side` wide in the mark's picture."""
+def rim_within(mark, sheets, side):
+    """Return how much of a sheet's rim is in a mark's box, 0 .. 1.
+
+    sheets: uint8 (H, W) each, a pixel as wide as `side` in the mark's picture.
+    """
     x, y, w, h = (v / side for v in mark.box)
     part = np.s_[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1]
-    rim = sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1)
-    return rim[part].any()
+    rims = [sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1) for sheet in sheets]
+    return max((rim[part].sum() / rim.sum() for rim in rims), default=0)
 
 
 def painted_over(colours, small, sheet):
@@ -247,8 +253,9 @@ def rgb(image):
     if pixels.shape[2] == 3:
         return pixels
     opaque = pixels[..., 3:].astype(np.float32) / 255
-    dark = (pixels[..., :3].mean(2) < 160) & (pixels[..., 3] > 128)
-    paper = 255 if dark.sum() > 0.001 * opaque.sum() else 0
+    light = (pixels[..., :3] * opaque).mean() / max(opaque.mean(), 1e-6)
+    darkest = cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY)[pixels[..., 3] > 128].min(initial=255)
+    paper = 0 if light > 200 and (opaque.mean() < 0.5 or darkest > 200) else 255
     return (pixels[..., :3] * opaque + paper * (1 - opaque) + 0.5).astype(np.uint8)
 
 
@@ -384,7 +391,8 @@ class Pieces:
     """The connected pieces of ink: x, y, w, h, area, size (longest side), contrast, each (N,), and labels (H, W), piece i as i + 1;
     mask and values (H, W): where there is ink, its contrast; counts (256,): the histogram of the values.
 
-    clear, 0 .. 1: less where a piece lies along the picture's edge. weight: extent times contrast, little where it can be no digit.
+    clear, 0 .. 1: less where a piece lies along the picture's edge, 0 where all of it is within RIM of that. weight: extent times contrast,
+    little where it can be no digit.
     """
 
     def __init__(self, contrast, follow=False):
@@ -408,13 +416,12 @@ class Pieces:
         self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
         rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
         self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
-        narrow = 0.03 * max(height, width)
         right, below = width - self.x, height - self.y
-        self.clear[np.minimum.reduce([self.x + self.w, self.y + self.h, right, below]) <= narrow] = 0
+        along_edge = np.minimum.reduce([self.x + self.w, self.y + self.h, right, below]) <= max(1, RIM * extent(mask))
+        small = max(height, width) <= NO_PHOTO  # digits may fill it to the edge
+        self.clear = np.where(along_edge, 0, self.clear.clip(0.5 if small else 0))
         hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
-        large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
-        if max(height, width) <= NO_PHOTO:  # a small scan: digits may fill it to the edge
-            self.clear, large = self.clear.clip(0.5), large & False
+        large = (self.w > 0.4 * width) & (self.h > 0.4 * height) & (not small)
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
         self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
 
@@ -441,7 +448,7 @@ class Pieces:
             hole = np.bincount(holes[part][ink]).argmax()
             w, h, area = stats[hole, 2:5]
             oval = w < 0.75 * h and area < 0.87 * w * h  # the shape of a 0
-            if hole not in (0, holes[0, 0]) and self.size[j] > FILLS * max(w, h) and not is_slash(ink, any_way=oval):
+            if hole not in (0, holes[0, 0]) and self.size[j] > FILLS * max(w, h) and not is_stroke_or_dot(ink, oval):
                 return True
         return False
 
@@ -481,11 +488,12 @@ class Pieces:
         return side, max(y, self.y[i]) - min(y + h, self.y[i] + self.h[i]), w, h
 
 
-def is_slash(ink, any_way):
-    """Return whether ink, bool (H, W), cut to its box, is one straight line, and leans further than a 1 does unless `any_way`."""
+def is_stroke_or_dot(ink, oval):
+    """Return whether ink, bool (H, W), cut to its box, is written in a 0: a line that leans further than a 1; in an oval any, or a dot."""
     height, width = ink.shape
     _, sides, _ = cv2.minAreaRect(np.argwhere(ink).astype(np.float32))
-    return min(sides) < 0.3 * max(sides) and (any_way or width > 0.6 * height)
+    slash = min(sides) < 0.3 * max(sides) and (oval or width > 0.6 * height)
+    return slash or (oval and ink.sum() > 0.7 * (sides[0] + 1) * (sides[1] + 1))
 
 
 def groups(pieces):
@@ -533,19 +541,20 @@ def is_ink(p, i):
 def is_edge(p, chosen, plane, darker):
     """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink.
 
-    As dark: closer to it than to its paper by two to one, both near by and on the whole. darker: than its paper is a pixel by so much.
+    As dark: closer to it than to its paper by three to two, both near by and on the whole. darker: than its paper is a pixel by so much.
     """
     x, y, w, h = p.box(chosen)
     part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
+    darker = cv2.subtract(darker, quantile(histogram(darker), 0.5))  # without what noise adds: the paper was found by its lightest pixels
     plane, darker, mask = plane[part], darker[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
     around, ink = far > near, mask > 0
-    overall = quantile(histogram(plane[ink]), 0.5) + 2 / 3 * quantile(histogram(darker[ink]), 0.5)
+    overall = quantile(histogram(plane[ink]), 0.5) + 0.6 * quantile(histogram(darker[ink]), 0.5)
     enough = 0.25 * around.sum()
     if (plane[around] < overall).sum() <= enough:
         return False
     weight = darker * mask + np.float32(1e-6)
-    local = cv2.blur(weight * (plane + 2 / 3 * darker), (7, 7)) / cv2.blur(weight, (7, 7))
+    local = cv2.blur(weight * (plane + 0.6 * darker), (7, 7)) / cv2.blur(weight, (7, 7))
     return (plane[around] < np.minimum(local, overall)[around]).sum() > enough
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 DRAWN_BOX = 160  # pixels, longest side of a redrawn digit: eight times the frame's 20, so that its edges become smooth grey
 JOINT = 0.02  # of a digit's height, about: so near to where a stroke ended the next goes on with it, the pen having been lifted unawares
-SKIP = 7  # times as far, where it goes straight on: fingers lose touch for a moment
+SKIP = 5  # times as far, where it goes straight on: fingers lose touch for a moment
 STRAIGHT = 0.8  # cosine, of the gap with the line before and after, at least
 LONGEST = 2.5  # times the highest stroke is the most that a digit in several may be
 WIDEST = 0.8  # of the drawing's height: what would become wider is rather the next digit, begun where the last one ended
@@ -55,14 +55,20 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
     low, high = extent(strokes)
     height = high[1] - low[1]
     near = JOINT * min(height, LONGEST * max(np.ptp(stroke[:, 1]) for stroke in strokes))
-    lines = [strokes[0]]
+    lines, low, high = [[strokes[0]]], *extent(strokes[:1])
     for stroke in strokes[1:]:
-        longer, gap = np.concatenate([lines[-1], stroke]), np.hypot(*(stroke[0] - lines[-1][-1]))
-        goes_on = gap <= near or (gap <= SKIP * near and goes_straight_on(lines[-1], stroke, 2 * near))
-        if goes_on and np.ptp(longer[:, 0]) <= WIDEST * height:
-            lines[-1] = longer
+        before = lines[-1][-1]
+        gap = np.hypot(*(stroke[0] - before[-1]))
+        lowest, highest = extent([stroke])
+        with_low, with_high = np.minimum(low, lowest), np.maximum(high, highest)
+        goes_on = gap <= near or (gap <= SKIP * near and goes_straight_on(before, stroke, 2 * near))
+        if goes_on and with_high[0] - with_low[0] <= WIDEST * height:
+            lines[-1].append(stroke)
+            low, high = with_low, with_high
         else:
-            lines.append(stroke)
+            lines.append([stroke])
+            low, high = lowest, highest
+    lines = [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in lines]
     lows, highs = np.array([extent([line]) for line in lines], float).transpose(1, 0, 2)  # each (N, 2)
     sizes = (highs - lows).max(1)
     gaps = np.maximum(lows - highs[:, None], lows[:, None] - highs).max(2)  # (N, N), between any two; below 0: beside each other

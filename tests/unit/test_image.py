@@ -86,7 +86,22 @@ def test_thick_white_ink_is_seen_where_it_covers_most_of_a_transparent_picture()
     assert mark.box == pytest.approx((left, top, right - left, bottom - top), abs=3)
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("alpha", [60, 100, 128])
+def test_half_transparent_ink_is_seen(alpha):
+    picture = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).line(SEVEN, fill=(0, 0, 0, alpha), width=14, joint="curve")
+    assert differs(encoded(picture)) < 0.04
+
+
+@pytest.mark.parametrize("ink", [(180, 180, 180), (255, 165, 100)])
+def test_light_ink_on_a_white_card_with_transparent_corners_is_seen(ink):
+    picture = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).rounded_rectangle((0, 0, 299, 299), 40, fill="white")
+    ImageDraw.Draw(picture).line(SEVEN, fill=ink, width=14, joint="curve")
+    assert differs(encoded(picture)) < 0.04
+
+
+@pytest.mark.parametrize("bits", [8, 10])
 def test_a_camera_need_not_fill_16_bits(bits):
     picture = Image.fromarray(np.asarray(drawn()).astype(np.uint16) << bits - 8)
     assert differs(encoded(picture)) < 0.04
@@ -353,7 +368,7 @@ def test_the_stroke_through_a_round_0_is_no_digit_in_a_ring():
 def test_the_edge_of_a_shadow_is_no_edge_of_a_sheet():
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     for across in (x + y - 290, x - y - 40, 40 + y - x, 290 - x - y, x - 140, y - 110, x + y - 200, 200 - x - y, x - y - 130, 130 + y - x):
-        shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(across / 4)))[..., None]
+        shaded = painted(INK) * (1 - 0.45 / (1 + np.exp(np.clip(across / 4, -50, 50))))[..., None]
         assert reads_as(pil(shaded), least=0.8)
         assert image.find_sheets(image.shrunk_to_extent(np.asarray(pil(shaded)))) == []
 
@@ -369,6 +384,30 @@ def test_a_digit_may_fill_its_picture(side, line, margin):
         assert mark.box == pytest.approx((margin, margin, side, side), abs=2)
 
 
+@pytest.mark.parametrize(("height", "width", "size"), [(40, 1300, 28), (60, 1000, 25), (50, 2000, 40)])
+def test_a_long_strip_of_digits_is_read(height, width, size):
+    ink = np.zeros((height, width), np.float32)
+    for place in range(6):
+        ink = np.maximum(ink, coverage(left=30 + place * 1.6 * size, top=4, size=size, shape=ink.shape))
+    assert len(image.marks(pil(painted(ink)))) == 6
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_line_of_a_cell_beside_a_small_digit_is_none(side):
+    ink = np.uint8(255 * coverage(left=9, top=8, size=12, line=0.14, shape=(28, 28)))
+    ink[:, 0 if side == "left" else -1] = 255
+    (mark,) = image.marks(Image.fromarray(255 - ink))
+    assert mark.box[2] < 16
+
+
+def test_a_digit_near_the_rim_of_its_sheet_leaves_the_others_as_they_are():
+    photo = np.full((480, 640, 3), 20, np.float32)
+    photo[120:360, 140:500] = 235
+    for place, digit in enumerate("275"):
+        photo = painted(coverage(digit, left=154 + 110 * place, top=190, size=90, shape=(480, 640)), photo)
+    assert [round(mark.box[0]) for mark in image.marks(pil(photo))] == pytest.approx([154, 264, 374], abs=20)
+
+
 def test_a_rule_of_squared_paper_along_the_pictures_edge_is_no_1():
     paper = np.full((2 * HEIGHT, 2 * WIDTH, 3), 240, np.float32)
     cv2.line(paper, (0, 90), (5, 2 * HEIGHT), (150, 170, 210), 2)
@@ -382,11 +421,18 @@ def test_the_edge_of_a_deep_shadow_is_no_ink():
         assert reads_as(pil(painted(INK) * light[..., None]))
 
 
-def test_the_line_of_a_large_1_is_no_sheet():
+def test_the_line_of_a_large_1_is_no_sheet_and_a_strip_of_paper_is_one():
     small = np.zeros((28, 28), np.uint8)
     small[4:24, 13:15] = 255
-    (mark,) = image.marks(Image.fromarray(cv2.resize(small, (280, 280))))
+    picture = Image.fromarray(cv2.resize(small, (280, 280)))
+    (mark,) = image.marks(picture)
     assert mark.box == pytest.approx((130, 40, 20, 200), abs=4)
+    assert image.find_sheets(image.shrunk_to_extent(image.rgb(picture))) == []
+    strip = np.full((480, 640, 3), (60, 70, 90), np.float32) + np.random.default_rng(0).normal(0, 4, (480, 640, 1))
+    strip[180:300, 70:570] = 230
+    for x in (120, 240, 360, 480):
+        strip = painted(coverage(left=x, top=205, size=60, shape=(480, 640)), strip)
+    assert [round(mark.box[0], -1) for mark in image.marks(pil(strip))] == [120, 240, 360, 480]
 
 
 def test_the_edge_of_a_shadow_through_a_digit_on_a_sheet_does_not_cut_it():

@@ -63,11 +63,14 @@ def test_a_line_in_several_strokes_is_one():
 
 
 def test_a_line_that_skips_a_little_and_goes_straight_on_is_one():
-    before, after = np.array([SEVEN[1], [156, 124]]), np.array([[150, 140], SEVEN[2]])
+    before, after = np.array([SEVEN[1], [156, 124]]), np.array([[151, 137], SEVEN[2]])
     assert len(strokes.tidied([SEVEN[:2], before, after])) == 1
     assert len(strokes.tidied([SEVEN[:2], before, after + [18, 0]])) == 2  # beside where it was heading
     assert len(strokes.tidied([SEVEN[:2], before, after * [-1, 1] + [300, 0]])) == 2  # it turns
     assert len(strokes.tidied([SEVEN[:2], before, after + [-9, 24]])) == 2  # too far
+    assert len(strokes.tidied([SEVEN[:2], np.array([[180, 70], [180, 220.0]])])) == 2  # a corner
+    ones = [np.array([[100, top], [100, top + 50], [100, top + 100.0]]) for top in (0, 126, 252)]
+    assert len(strokes.tidied(ones)) == 3
 
 
 @pytest.mark.parametrize("tap", [[[275.0, 275.0]], [[10, 10], [14, 12.0]]])
