@@ -421,7 +421,7 @@ class Pieces:
         small = max(height, width) <= NO_PHOTO  # digits may fill it to the edge
         self.clear = np.where(along_edge, 0, self.clear.clip(0.5 if small else 0))
         hyphen = (self.h < 0.3 * self.w) & ((self.area > 0.5 * self.w * self.h) | (self.h < 0.1 * self.w))
-        large = (self.w > 0.4 * width) & (self.h > 0.4 * height) & (not small)
+        large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
         self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
 

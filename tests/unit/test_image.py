@@ -348,6 +348,14 @@ def test_the_digits_of_a_form_are_read_without_its_lines():
     assert len(image.marks(pil(painted(form / 255)))) == 4
 
 
+@pytest.mark.parametrize("radius", [20, 28])
+def test_a_0_with_a_large_dot_in_it_is_no_dot_in_a_ring(radius):
+    picture = Image.new("L", (300, 300), 245)
+    ImageDraw.Draw(picture).ellipse((90, 60, 210, 240), outline=30, width=14)
+    ImageDraw.Draw(picture).ellipse((150 - radius, 150 - radius, 150 + radius, 150 + radius), fill=30)
+    assert (90, 60, 120, 180) in [pytest.approx(mark.box, abs=4) for mark in image.marks(picture)]
+
+
 def test_a_ring_with_a_point_in_it_is_a_ring():
     picture = Image.new("L", (300, 300), 245)
     ImageDraw.Draw(picture).ellipse((90, 60, 210, 240), outline=30, width=14)
@@ -384,6 +392,12 @@ def test_a_digit_may_fill_its_picture(side, line, margin):
         assert mark.box == pytest.approx((margin, margin, side, side), abs=2)
 
 
+def test_ink_in_strong_noise_is_no_edge():
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(0, 20, (160, 160, 1))
+        assert len(image.marks(pil(painted(0.5 * coverage(left=40, top=32, size=96, shape=(160, 160)), 220, 60) + noise))) == 1
+
+
 @pytest.mark.parametrize(("height", "width", "size"), [(40, 1300, 28), (60, 1000, 25), (50, 2000, 40)])
 def test_a_long_strip_of_digits_is_read(height, width, size):
     ink = np.zeros((height, width), np.float32)
@@ -403,9 +417,16 @@ def test_the_line_of_a_cell_beside_a_small_digit_is_none(side):
 def test_a_digit_near_the_rim_of_its_sheet_leaves_the_others_as_they_are():
     photo = np.full((480, 640, 3), 20, np.float32)
     photo[120:360, 140:500] = 235
-    for place, digit in enumerate("275"):
-        photo = painted(coverage(digit, left=154 + 110 * place, top=190, size=90, shape=(480, 640)), photo)
-    assert [round(mark.box[0]) for mark in image.marks(pil(photo))] == pytest.approx([154, 264, 374], abs=20)
+    for place in range(3):
+        photo = painted(coverage(left=145 + 110 * place, top=190, size=90, shape=(480, 640)), photo)
+    assert [round(mark.box[0]) for mark in image.marks(pil(photo))] == pytest.approx([145, 255, 365], abs=20)
+
+
+def test_a_bare_sheet_on_cloth_is_blank():
+    cloth = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, (480, 640)).astype(np.float32), (0, 0), 1.5)
+    photo = np.array((40, 42, 45), np.float32) + 9 * (cloth / cloth.std())[..., None]
+    photo[90:390, 130:510] = 225
+    assert image.marks(pil(photo)) == []
 
 
 def test_a_rule_of_squared_paper_along_the_pictures_edge_is_no_1():
@@ -433,6 +454,7 @@ def test_the_line_of_a_large_1_is_no_sheet_and_a_strip_of_paper_is_one():
     for x in (120, 240, 360, 480):
         strip = painted(coverage(left=x, top=205, size=60, shape=(480, 640)), strip)
     assert [round(mark.box[0], -1) for mark in image.marks(pil(strip))] == [120, 240, 360, 480]
+    assert len(image.find_sheets(image.shrunk_to_extent(np.asarray(pil(strip))))) == 1
 
 
 def test_the_edge_of_a_shadow_through_a_digit_on_a_sheet_does_not_cut_it():
