@@ -101,8 +101,8 @@ def marks(image: Image.Image) -> list[Mark]:
     sheets = find_sheets(coarse)
     side = scale * (colours.shape[1] // coarse.shape[1])  # of a coarse pixel, in the upright picture
     found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
-    if not found or any(rim_within(mark, sheets, side) > 0 for mark in found):  # a sheet may end where a shadow begins, even within a digit
-        whole = [mark for mark in marks_of(colours, coarse, scale, (1, -1)) if rim_within(mark, sheets, side) < 0.4]  # no outline
+    if not found or any(rim_within(mark, sheet, side) > 0 for sheet in sheets for mark in found):  # it may end where a shadow begins
+        whole = [mark for mark in marks_of(colours, coarse, scale, (1, -1)) if not any(is_outline(mark, sheet, side) for sheet in sheets)]
         found = whole if not found or len(whole) == len(found) else found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
@@ -196,15 +196,19 @@ def is_sheet(patch, side, plane):
     )
 
 
-def rim_within(mark, sheets, side):
-    """Return how much of a sheet's rim is in a mark's box, 0 .. 1.
-
-    sheets: uint8 (H, W) each, a pixel as wide as `side` in the mark's picture.
-    """
+def rim_within(mark, sheet, side):
+    """Return how much of a sheet's rim is in a mark's box, 0 .. 1; sheet: uint8 (H, W), a pixel as wide as `side` in the mark's picture."""
     x, y, w, h = (v / side for v in mark.box)
-    part = np.s_[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1]
-    rims = [sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1) for sheet in sheets]
-    return max((rim[part].sum() / rim.sum() for rim in rims), default=0)
+    rim = sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1)
+    return rim[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1].sum() / rim.sum()
+
+
+def is_outline(mark, sheet, side):
+    """Return whether a mark goes along much of a sheet's rim and beyond it: what has the sheet's own box may be a thick digit instead."""
+    x, y, w, h = np.array(mark.box) / side
+    left, top, width, height = cv2.boundingRect(sheet)
+    beyond = max(left - x, top - y, x + w - left - width, y + h - top - height)
+    return beyond > 3 and rim_within(mark, sheet, side) > 0.4
 
 
 def painted_over(colours, small, sheet):

@@ -422,6 +422,15 @@ def test_a_digit_near_the_rim_of_its_sheet_leaves_the_others_as_they_are():
     assert [round(mark.box[0]) for mark in image.marks(pil(photo))] == pytest.approx([145, 255, 365], abs=20)
 
 
+def test_a_thick_0_is_read_where_it_looks_like_a_dark_sheet():
+    picture = Image.new("L", (280, 280), 255)
+    outline = [(100, 70), (180, 60), (200, 130), (150, 200), (80, 190), (100, 70), (150, 65)]
+    ImageDraw.Draw(picture).line(outline, fill=0, width=44, joint="curve")
+    assert len(image.find_sheets(image.shrunk_to_extent(image.rgb(picture)))) == 1
+    (mark,) = image.marks(picture)
+    assert mark.box == pytest.approx((58, 38, 164, 184), abs=4)
+
+
 def test_a_bare_sheet_on_cloth_is_blank():
     cloth = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, (480, 640)).astype(np.float32), (0, 0), 1.5)
     photo = np.array((40, 42, 45), np.float32) + 9 * (cloth / cloth.std())[..., None]
