@@ -101,7 +101,8 @@ def marks(image: Image.Image) -> list[Mark]:
     sheets = find_sheets(coarse)
     side = scale * (colours.shape[1] // coarse.shape[1])  # of a coarse pixel, in the upright picture
     found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
-    if not found or any(rim_within(mark, sheet, side) > 0 for sheet in sheets for mark in found):  # it may end where a shadow begins
+    # What looks like a sheet may be the part of one that is in the light: then a digit may be beside it, or be cut by its rim.
+    if not found or any(rim_within(mark, sheet, side) > 0 for sheet in sheets for mark in found):
         whole = [mark for mark in marks_of(colours, coarse, scale, (1, -1)) if not any(is_outline(mark, sheet, side) for sheet in sheets)]
         found = whole if not found or len(whole) == len(found) else found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
