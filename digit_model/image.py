@@ -102,8 +102,8 @@ def marks(image: Image.Image) -> list[Mark]:
     side = scale * (colours.shape[1] // coarse.shape[1])  # of a coarse pixel, in the upright picture
     found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
     # What looks like a sheet may be the part of one that is in the light: then a digit may be beside it, or be cut by its rim.
-    if not found or any(rim_within(mark, sheet, side) > 0 for sheet in sheets for mark in found):
-        whole = [mark for mark in marks_of(colours, coarse, scale, (1, -1)) if not any(is_outline(mark, sheet, side) for sheet in sheets)]
+    if not found or any(is_cut(mark, sheet, side) for sheet in sheets for mark in found):
+        whole = marks_of(colours, coarse, scale, (1, -1))
         found = whole if not found or len(whole) == len(found) else found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
@@ -197,19 +197,11 @@ def is_sheet(patch, side, plane):
     )
 
 
-def rim_within(mark, sheet, side):
-    """Return how much of a sheet's rim is in a mark's box, 0 .. 1; sheet: uint8 (H, W), a pixel as wide as `side` in the mark's picture."""
+def is_cut(mark, sheet, side):
+    """Return whether a mark's box reaches the rim of a sheet, uint8 (H, W), a pixel as wide as `side` in the mark's picture."""
     x, y, w, h = (v / side for v in mark.box)
     rim = sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1)
-    return rim[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1].sum() / rim.sum()
-
-
-def is_outline(mark, sheet, side):
-    """Return whether a mark goes along much of a sheet's rim and beyond it: what has the sheet's own box may be a thick digit instead."""
-    x, y, w, h = np.array(mark.box) / side
-    left, top, width, height = cv2.boundingRect(sheet)
-    beyond = max(left - x, top - y, x + w - left - width, y + h - top - height)
-    return beyond > 3 and rim_within(mark, sheet, side) > 0.4
+    return rim[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1].any()
 
 
 def painted_over(colours, small, sheet):
