@@ -422,11 +422,13 @@ def test_a_digit_near_the_rim_of_its_sheet_leaves_the_others_as_they_are():
     assert [round(mark.box[0]) for mark in image.marks(pil(photo))] == pytest.approx([145, 255, 365], abs=20)
 
 
-def test_a_digit_that_fills_its_picture_is_read_though_it_encloses_what_looks_like_a_sheet():
-    picture = Image.new("L", (136, 163), 255)
-    ImageDraw.Draw(picture).line([(60, 3), (4, 108), (133, 108), (96, 108), (96, 3), (96, 160)], fill=0, width=9)
-    (mark,) = image.marks(picture)
-    assert mark.box == pytest.approx((0, 0, 136, 163), abs=5)
+@pytest.mark.parametrize("variant", range(4))
+def test_a_4_that_fills_its_picture_is_read_though_it_encloses_what_looks_like_a_sheet(variant):
+    ink = strokes.ink(hands.draw("4", np.random.default_rng(0), wildness=0, variant=variant), line=0.06)
+    y, x = np.nonzero(ink > 0.2)
+    ink = ink[y.min() : y.max() + 1, x.min() : x.max() + 1]
+    (mark,) = image.marks(Image.fromarray((255 * (1 - ink)).astype(np.uint8)))
+    assert mark.box == pytest.approx((0, 0, *ink.shape[::-1]), abs=4)
 
 
 def test_a_thick_0_is_read_where_it_looks_like_a_dark_sheet():
