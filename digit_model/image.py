@@ -22,6 +22,7 @@ LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it 
 COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
 NO_PHOTO = 64  # pixels: what is no larger is a scan or drawing made small, without a table, a frame or rules
 RIM = 0.03  # of the extent: what lies so near to the picture's edge with all its width is a line that the edge cut
+AS_DARK = 0.6  # of the way from the ink to its paper: what is nearer to the ink is as dark; more, and noise passes for ink's edge
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
@@ -538,7 +539,7 @@ def is_ink(p, i):
 def is_edge(p, chosen, plane, darker):
     """Return whether the ink is the edge of something broad: a quarter of what lies around it is as dark as the ink.
 
-    As dark: closer to it than to its paper by three to two, both near by and on the whole. darker: than its paper is a pixel by so much.
+    As dark: both near by and on the whole, see AS_DARK. darker: by so much a pixel is darker than its paper, uint8 (H, W) as the plane.
     """
     x, y, w, h = p.box(chosen)
     part = np.s_[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
@@ -546,12 +547,12 @@ def is_edge(p, chosen, plane, darker):
     plane, darker, mask = plane[part], darker[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
     around, ink = far > near, mask > 0
-    overall = quantile(histogram(plane[ink]), 0.5) + 0.6 * quantile(histogram(darker[ink]), 0.5)
+    overall = quantile(histogram(plane[ink]), 0.5) + AS_DARK * quantile(histogram(darker[ink]), 0.5)
     enough = 0.25 * around.sum()
     if (plane[around] < overall).sum() <= enough:
         return False
     weight = darker * mask + np.float32(1e-6)
-    local = cv2.blur(weight * (plane + 0.6 * darker), (7, 7)) / cv2.blur(weight, (7, 7))
+    local = cv2.blur(weight * (plane + AS_DARK * darker), (7, 7)) / cv2.blur(weight, (7, 7))
     return (plane[around] < np.minimum(local, overall)[around]).sum() > enough
 
 

@@ -78,7 +78,10 @@ def tidied(strokes: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def goes_straight_on(before: np.ndarray, after: np.ndarray, leg: float) -> bool:
-    """Return whether a stroke lies where the one before was heading and heads there as well; leg: how much of each shows its heading."""
+    """Return whether a stroke lies where the one before was heading and heads there as well; both (P, 2).
+
+    leg: how far from the gap a point of each must be to show its heading, in the strokes' units.
+    """
     end, start = before[-1], after[0]
     back, ahead = before[np.hypot(*(before - end).T) > leg], after[np.hypot(*(after - start).T) > leg]
     if not len(back) or not len(ahead):
