@@ -1,5 +1,6 @@
 """The Space: page text, layout, events, launch."""
 
+import gc
 import logging
 import signal
 import socket
@@ -104,6 +105,7 @@ def main() -> None:
         },
         prevent_thread_lock=True,
     )
+    gc.freeze()  # what was imported stays: each time the collector looked through it, all requests stood still for a tenth of a second
     threading.Thread(target=keep_clean, args=(stop,), daemon=True).start()
     while not stop.wait(1):  # for ever, in a way in which Windows hears Ctrl+C
         pass

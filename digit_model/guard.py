@@ -83,13 +83,26 @@ class SmallExif(Image.Exif):
 Image.Exif = SmallExif  # Pillow and its plugins make theirs by this name, some of them already while they open a file
 
 _PLACES = threading.Semaphore(2 if (os.cpu_count() or 2) > 2 else 1)  # so many at once: their memory adds up, however many processors
+_here = True  # whether this process opens such pictures
+
+
+class LeftToOthers(Exception):
+    """This process opens no picture apart: the one that started it counts those."""
+
+
+def leave_to_others() -> None:
+    """Let `opened_apart` raise LeftToOthers from now on."""
+    global _here
+    _here = False
 
 
 def opened_apart(data: bytes, kind: str, side: int) -> Image.Image:
     """Return a picture of that format upright, RGB or RGBA, its longest side at most `side`, its full size in `info["full_size"]`.
 
-    Raises OSError where it cannot be opened within the limits.
+    Raises OSError where it cannot be opened within the limits, LeftToOthers after `leave_to_others`.
     """
+    if not _here:
+        raise LeftToOthers
     with _PLACES:
         try:
             # In a session of its own: Ctrl+C at a terminal lets what is in flight be answered.

@@ -82,7 +82,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         image.load()
         turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # whatever else stands there, even text, turns nothing
         ImageOps.exif_transpose(image, in_place=True)
-    except UnreadableImage:
+    except (UnreadableImage, guard.LeftToOthers):
         raise
     except Image.DecompressionBombError:
         raise UnreadableImage(f"The picture has more than {max_pixels / 1e6:g} megapixels. Make it smaller.") from None
@@ -157,7 +157,7 @@ def patches(mask):
 
     What is small or thin is left out, and what the picture's edge cuts at three sides or four.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
+    _, labels, stats = components(mask)
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = areas.max(initial=0)
     for piece in 1 + np.flatnonzero(areas >= max(0.5 * largest, 0.02 * mask.size)):
@@ -330,17 +330,15 @@ def find_paper(plane, line):
     return closed(plane, (2 * line + 3) / extent(plane))
 
 
-def histogram(pixels):
-    """Return how often each value stands in uint8 pixels of any shape: int (256,)."""
-    inked = pixels[pixels > 0]  # mostly few: paper is 0 in a contrast
-    counts = np.bincount(inked, minlength=256)
-    counts[0] = pixels.size - inked.size
-    return counts
+def histogram(pixels, mask=None):
+    """Return how often each value stands in pixels, uint8 (H, W), all of them or those where a mask is not 0: int (256,)."""
+    return cv2.calcHist([pixels], [0], mask, [256], [0, 256]).ravel().astype(int)
 
 
 def quantile(counts, part):
     """Return the value of a histogram up to which so large a part of it lies."""
-    return int(np.searchsorted(counts.cumsum(), part * counts.sum()))
+    up_to = counts.cumsum()
+    return int(np.searchsorted(up_to, part * up_to[-1]))
 
 
 def level_and_noise(counts):
@@ -356,9 +354,8 @@ def ink_mask(contrast, counts, follow):
     counts: the contrast's histogram; follow: go on a little along lines that become fainter, as thin ones do between two rows of pixels.
     """
     level, noise = level_and_noise(counts)
-    most = max(4, contrast.size // 2000)
-    taken = np.diff(np.minimum(counts[::-1].cumsum(), most), prepend=0)
-    strongest = taken @ np.arange(255, -1, -1) / taken.sum()
+    most = min(max(4, contrast.size // 2000), contrast.size)
+    strongest = np.minimum(counts[:0:-1].cumsum(), most).sum() / most  # their mean: each value counts those of them that reach it
     above_noise = min(max(level + noise, 10), 0.5 * strongest)
     clear = cv2.threshold(contrast, int(max(0.4 * strongest, above_noise)), 1, cv2.THRESH_BINARY)[1]
     if follow:
@@ -376,13 +373,22 @@ def without_rules(mask):
     for across in (np.ones((thin, 1), np.uint8), np.ones((1, thin), np.uint8)):
         flat = mask & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, across)
         along = np.ones((4 * thin + 3, 1) if across.shape[0] == 1 else (1, 4 * thin + 3), np.uint8)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.morphologyEx(flat, cv2.MORPH_CLOSE, along))
+        _, labels, stats = components(cv2.morphologyEx(flat, cv2.MORPH_CLOSE, along))
         width, height = stats[:, 2], stats[:, 3]
         length, bend, whole = (width, height, mask.shape[1]) if across.shape[1] == 1 else (height, width, mask.shape[0])
         rule = (length > 0.85 * whole) & (bend < 0.12 * length)
         rule[0] = False
         mask = mask & ~(flat & rule[labels])
     return mask
+
+
+def components(mask, neighbours=8):
+    """Return the connected pieces of a mask, uint8 (H, W), paper as the first: how many, which at each pixel (H, W), and OpenCV's stats.
+
+    The default algorithm is made for large pictures and takes three times as long on small ones; numbers of 32 bits take twice as long.
+    """
+    kind = cv2.CV_16U if mask.size < 100_000 else cv2.CV_32S  # pieces are at most half as many
+    return cv2.connectedComponentsWithStatsWithAlgorithm(mask, neighbours, kind, cv2.CCL_GRANA)[:3]
 
 
 class Pieces:
@@ -406,11 +412,10 @@ class Pieces:
     def find(self, mask):
         height, width = mask.shape
         self.mask = mask
-        # Not the default algorithm, made for large pictures: on small ones it takes three times as long.
-        count, self.labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
+        count, self.labels, stats = components(mask)
         self.x, self.y, self.w, self.h, self.area = stats[1:].T
         self.size = np.maximum(self.w, self.h)
-        ink = np.flatnonzero(mask)
+        ink = np.flatnonzero(mask.view(bool))
         self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
         rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
         self.clear = (1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4).clip(0)
@@ -438,7 +443,7 @@ class Pieces:
         gap = 1 + min(self.w[i], self.h[i]) // 10  # in a ring drawn by hand, about
         labels = np.pad(self.labels[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]], gap)
         free = 1 - cv2.dilate((labels == i + 1).view(np.uint8), np.ones((gap, gap), np.uint8))
-        _, holes, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(free, 4, cv2.CV_32S, cv2.CCL_GRANA)
+        _, holes, stats = components(free, 4)
         for j in within:
             x, y = self.x[j] - self.x[i] + gap, self.y[j] - self.y[i] + gap
             part = np.s_[y : y + self.h[j], x : x + self.w[j]]
@@ -531,8 +536,7 @@ def groups(pieces):
 
 def is_ink(p, i):
     """Return whether a piece is longer than wide, and stands out from the noise of the paper around."""
-    near = p.values[cv2.dilate(p.mask, np.ones((3, 3), np.uint8)).view(bool)]
-    noise = sum(level_and_noise(p.counts - np.bincount(near, minlength=256)))
+    noise = sum(level_and_noise(histogram(p.values, 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8)))))
     return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
 
 
@@ -546,8 +550,8 @@ def is_edge(p, chosen, plane, darker):
     darker = cv2.subtract(darker, quantile(histogram(darker), 0.5))  # without what noise adds: the paper was found by its lightest pixels
     plane, darker, mask = plane[part], darker[part], p.among(chosen)[p.labels[part]]
     near, far = (cv2.dilate(mask, np.ones((side, side), np.uint8)) for side in (3, 5))
-    around, ink = far > near, mask > 0
-    overall = quantile(histogram(plane[ink]), 0.5) + AS_DARK * quantile(histogram(darker[ink]), 0.5)
+    around = far > near
+    overall = quantile(histogram(plane, mask), 0.5) + AS_DARK * quantile(histogram(darker, mask), 0.5)
     enough = 0.25 * around.sum()
     if (plane[around] < overall).sum() <= enough:
         return False
@@ -587,7 +591,7 @@ def cut_out(p, group):
     x, y, w, h = p.box(group)
     part = np.s_[y : y + h, x : x + w]
     ink = p.values[part] * p.among(group)[p.labels[part]]
-    ink = (ink / np.float32(quantile(histogram(ink[ink > 0]), 0.75))).clip(0, 1)
+    ink = (ink / np.float32(quantile(histogram(ink, ink), 0.75))).clip(0, 1)
     ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     zoom = INK_SIDE / digit_size(w, h)
     return thickened(cv2.resize(ink, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR))
@@ -597,7 +601,7 @@ def thickened(ink):
     """Return the ink with its edge moved outward where its lines are thinner than THINNEST_LINE."""
     solid = (ink > 0.3 * ink.max()).astype(np.uint8)
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
-    line = 4 * inside[solid > 0].mean() - 1  # across a line, the mean distance to its edge is a quarter of its width
+    line = 4 * cv2.mean(inside, solid)[0] - 1  # across a line, the mean distance to its edge is a quarter of its width
     grow = (THINNEST_LINE * INK_SIDE / DIGIT_BOX - line) / 2
     if grow < 0.5:
         return ink

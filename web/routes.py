@@ -2,14 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import orjson
 from gradio.route_utils import get_root_url
-from PIL import Image
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,40 +14,32 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from digit_model.image import UnreadableImage, open_image
+from digit_model.image import UnreadableImage
 from digit_model.model_source import ModelSource, ModelUnavailable
-from digit_model.reader import Model, Piece, pieces_of_image, pieces_of_strokes, read_and_choose, read_each
+from digit_model.reader import Model
 from digit_model.settings import Settings
-from digit_model.strokes import UnreadableStrokes, parse
+from digit_model.strokes import UnreadableStrokes
 from web.agents import guide
+from web.beside import Beside
 from web.limits import RETRY_AFTER
 from web.openapi import description
 from web.page import for_page
+from web.reading import Refused, as_it_is, each, one, opened_drawing, opened_picture
 
 LOG = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MODEL_WAIT = 20  # seconds a request waits for the first model
 
-# Opens a picture or a drawing: returns its pieces, and what they stand on, for web/page.py.
-Opener = Callable[[], tuple[list[Piece], object]]
-
-
-class Refused(Exception):
-    """A request that gets no reading: its HTTP status, and a sentence saying what was wrong and what to do."""
-
-    def __init__(self, status: int, sentence: str, headers: dict | None = None):
-        super().__init__(sentence)
-        self.status, self.headers = status, headers
-
 
 def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
     """Return the routes for launch(app_kwargs=...). Readings run in a few threads of their own, so that the event loop stays free."""
     pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="reading")
+    beside = Beside(settings.threads - 1)
     waiting = 0
 
     async def predict(request: Request) -> Response:
         """Answer one image or a drawing with its Reading, several images with a list, in order. `?page=1` adds what only the page shows."""
-        told = partial(for_page, request.query_params) if "page" in request.query_params else as_it_is
+        told = partial(for_page, set(request.query_params)) if "page" in request.query_params else as_it_is
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             try:
@@ -62,15 +51,16 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
                 raise Refused(413, f"More than {settings.max_files:,} files in one call. Send them in several calls.") from None
             if not images:
                 raise Refused(400, 'The form has no file named "image". Send the picture under that name.')
-            openers = [picture(data) for data in images]
+            openers = [partial(opened_picture, data, settings) for data in images]
         elif kind == "application/json":
-            openers = [drawing(await request.body())]
+            openers = [partial(opened_drawing, await request.body(), settings)]
         elif kind.startswith("image/") or kind == "application/octet-stream":
-            openers = [picture(await request.body())]
+            openers = [partial(opened_picture, await request.body(), settings)]
         else:
             raise Refused(415, 'Send a form with a file named "image", a picture by itself as image/..., or JSON {"strokes": ...}.')
         model = await first_model(source)
-        work = partial(one, *openers, told=told) if len(openers) == 1 else partial(each, openers)
+        # Many pictures are read here: they would have to be in memory twice.
+        work = partial(beside.read, partial(one, *openers, told)) if len(openers) == 1 else partial(each, openers)
         nonlocal waiting
         if waiting >= settings.max_waiting:
             raise Refused(503, "Too many are asking at once. Try again in a few seconds.", {"Retry-After": str(RETRY_AFTER)})
@@ -79,31 +69,6 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
             return JSONResponse(await asyncio.wrap_future(pool.submit(work, model)))
         finally:
             waiting -= 1
-
-    def picture(data: bytes) -> Opener:
-        """Return what opens a picture file."""
-
-        def opened() -> tuple[list[Piece], Image.Image]:
-            if len(data) > settings.max_file_bytes:
-                raise Refused(413, f"The file is larger than {settings.max_file_bytes / 1e6:g} MB. Send a smaller one.")
-            upright = open_image(data, settings.max_pixels)
-            return pieces_of_image(upright), upright
-
-        return opened
-
-    def drawing(body: bytes) -> Opener:
-        """Return what opens a JSON body's strokes."""
-
-        def opened() -> tuple[list[Piece], object]:
-            try:
-                value = orjson.loads(body)
-            except ValueError:
-                raise Refused(400, 'The body is no valid JSON. Send {"strokes": [[[x, y], ...], ...]}.') from None
-            if not isinstance(value, dict) or "strokes" not in value:
-                raise Refused(400, 'The JSON has no "strokes". Send {"strokes": [[[x, y], ...], ...]}.')
-            return pieces_of_strokes(parse(value["strokes"], settings.max_points, settings.max_strokes)), value.get("sheet")
-
-        return opened
 
     async def health(request: Request) -> Response:
         return JSONResponse(source.health())
@@ -132,28 +97,6 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
         Route("/agents.md", agents),
         Route("/examples/{name}", example),
     ]
-
-
-def one(opened: Opener, model: Model, told: Callable) -> dict:
-    """Return what is told of the one drawing or picture. Raises Refused, UnreadableImage or UnreadableStrokes."""
-    pieces, sheet = opened()
-    return told(model, *read_and_choose(model, pieces), sheet)
-
-
-def each(openers: list[Opener], model: Model) -> list[dict]:
-    """Return the readings of several pictures; where one cannot be read, {"error": ...} stands in its place."""
-
-    def opened_or_error(opened: Opener) -> list[Piece] | Exception:
-        try:
-            return opened()[0]
-        except (Refused, UnreadableImage) as error:
-            return error
-
-    return [reading for reading, _ in read_each(model, map(opened_or_error, openers))]
-
-
-def as_it_is(model: Model, reading: dict, chosen: list[Piece], sheet: object) -> dict:
-    return reading
 
 
 async def first_model(source: ModelSource) -> Model:
