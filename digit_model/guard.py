@@ -87,7 +87,7 @@ _here = True  # whether this process opens such pictures
 
 
 class LeftToOthers(Exception):
-    """This process opens no picture apart: the one that started it counts those."""
+    """This process leaves something to the one that started it: it opens no picture apart, since that one counts those."""
 
 
 def leave_to_others() -> None:

@@ -105,6 +105,9 @@ def marks(image: Image.Image) -> list[Mark]:
     # What looks like a sheet may be the part of one that is in the light: then a digit may be beside it, or be cut by its rim.
     if not found or any(is_cut(mark, sheet, side) for sheet in sheets for mark in found):
         whole = marks_of(colours, coarse, scale, (1, -1))
+        if not found:
+            bare = [sheet for sheet in sheets if lies_free(sheet)]
+            whole = [mark for mark in whole if not any(sheet[where(mark, side)].any() for sheet in bare)]
         found = whole if not found or len(whole) == len(found) else found
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
@@ -146,7 +149,7 @@ def find_sheets(coarse):
 
 def along_most(colours):
     """Return the colours as one plane, uint8 (H, W): along what they differ in most (their first principal component)."""
-    flat = cv2.resize(colours, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST).reshape(-1, 3).astype(np.float32)
+    flat = colours[::2, ::2].reshape(-1, 3).astype(np.float32)
     mean = np.full(len(flat), 1 / len(flat), np.float32) @ flat
     direction = np.linalg.eigh(flat.T @ (flat - mean))[1][:, -1]
     return seen_along(direction / abs(direction).sum(), colours)
@@ -199,11 +202,24 @@ def is_sheet(patch, side, plane):
     )
 
 
+def lies_free(sheet):
+    """Return whether all of a sheet, uint8 (H, W), is in the picture, and it is rectangular."""
+    outline = cv2.findContours(sheet, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+    _, sides, _ = cv2.minAreaRect(outline)
+    in_sight = not (sheet[[0, -1]].any() or sheet[:, [0, -1]].any())
+    return in_sight and cv2.contourArea(outline) > 0.93 * sides[0] * sides[1]
+
+
 def is_cut(mark, sheet, side):
     """Return whether a mark's box reaches the rim of a sheet, uint8 (H, W), a pixel as wide as `side` in the mark's picture."""
-    x, y, w, h = (v / side for v in mark.box)
     rim = sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8), borderValue=1)
-    return rim[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1].any()
+    return rim[where(mark, side)].any()
+
+
+def where(mark, side):
+    """Return the place of a mark's box in a picture with pixels as wide as `side` in the mark's."""
+    x, y, w, h = (v / side for v in mark.box)
+    return np.s_[round(y) : round(y + h) + 1, round(x) : round(x + w) + 1]
 
 
 def painted_over(colours, small, sheet):

@@ -8,8 +8,10 @@ two things are read here at once, more slowly.
 """
 
 import logging
+import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -28,6 +30,7 @@ from web.reading import Refused
 
 LOG = logging.getLogger(__name__)
 MOST = 3  # processes, of 75 MB each: what comes over HTTP to this one gives no more of them work
+READY = b"ready\n"
 PROBLEMS = Refused, UnreadableImage, UnreadableStrokes, guard.LeftToOthers
 
 Work = Callable[[Model], dict]
@@ -51,19 +54,22 @@ class Beside:
         other = self._one_that_is_free()
         if not other:
             if self._unstarted.acquire(blocking=False):
-                threading.Thread(target=self._start, daemon=True).start()
+                self._start()
             return work(model)
         try:
             answer, problem = asked(other, work, model)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except Exception as error:  # it ended, or there is no memory for what it was to be told: it may be in the middle of anything
             other.kill()
             self._unstarted.release()
-            raise RuntimeError(f"a process that reads ended with {other.wait()}") from None
+            raise RuntimeError(f"a process that reads ended with {other.wait()}: {type(error).__name__}") from error
         self._free.put(other)
         if isinstance(problem, guard.LeftToOthers):
             return work(model)
         if problem:
-            raise problem
+            try:
+                raise problem
+            finally:
+                del problem  # else it holds this frame, and so what was sent, until the collector comes
         return answer
 
     def _one_that_is_free(self) -> subprocess.Popen | None:
@@ -74,19 +80,25 @@ class Beside:
         return None
 
     def _start(self) -> None:
-        """Start a process; it is free when it says so. Where there can be none, this one goes on alone."""
+        try:
+            threading.Thread(target=self._start_and_wait, daemon=True).start()
+        except RuntimeError:  # so many threads there are already
+            self._unstarted.release()
+
+    def _start_and_wait(self) -> None:
+        """Start a process; it is free when it says so. One that cannot be started is never tried again."""
         try:
             other = subprocess.Popen(
                 [sys.executable, "-m", "web.beside"],
                 cwd=Path(__file__).parents[1],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                start_new_session=True,  # Ctrl+C is for this process alone; that one ends with it, since its standard input does
+                start_new_session=True,  # a terminal speaks to this process alone; that one ends with it, as its input does
             )
         except OSError as error:
             LOG.warning("No process can be started to read beside this one: %s", error)
             return
-        if other.stdout.readline():
+        if other.stdout.readline() == READY:
             self._free.put(other)
         else:
             LOG.warning("A process that was to read beside this one ended with %s", other.wait())
@@ -101,25 +113,37 @@ def asked(other: subprocess.Popen, work: Work, model: Model) -> tuple[dict | Non
 
 def main() -> None:
     """Do the other half of `Beside.read` until there is no more to read."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # sent to all processes of the app, they are for the first, which lets us finish
+        signal.signal(number, signal.SIG_IGN)
     guard.leave_to_others()
-    come_in, go_out = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # nothing else may come between the answers
-    load = lru_cache(maxsize=2)(lambda path: Model.load(path, info={}))
-    go_out.write(b"ready\n")
-    while True:
-        go_out.flush()
-        try:
-            work, path, info = pickle.load(come_in)  # noqa: S301 what the process wrote that started this one
-        except EOFError:
-            return
-        answer, problem = None, None
-        try:
-            answer = work(replace(load(path), info=info))
-        except PROBLEMS as known:
-            problem = known
-        except Exception:
-            problem = RuntimeError(traceback.format_exc())  # for the log; whatever it was may not be made to be sent
-        go_out.write(pickle.dumps((answer, problem)))
+    come_in, go_out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing that libraries print may come between the answers
+    go_out.write(READY)
+    go_out.flush()
+    with suppress(EOFError):
+        while True:
+            go_out.write(done(pickle.load(come_in)))  # noqa: S301 what the process wrote that started this one
+            go_out.flush()
+
+
+def done(job: tuple[Work, Path, dict]) -> bytes:
+    """Return the answer to a job, or the problem it had."""
+    work, path, info = job
+    try:
+        return pickle.dumps((work(replace(loaded(path), info=info)), None))
+    except PROBLEMS as known:
+        return pickle.dumps((None, known))
+    except Exception:
+        return pickle.dumps((None, RuntimeError(traceback.format_exc())))  # for the log; whatever it was may not be made to be sent
+
+
+@lru_cache(maxsize=2)
+def loaded(path: Path) -> Model:
+    """Open a model. Raises LeftToOthers where its file is gone: the app has it open."""
+    try:
+        return Model.load(path, info={})
+    except (OSError, ValueError):
+        raise guard.LeftToOthers from None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import threading
 import time
@@ -31,6 +32,11 @@ def process(model: Model) -> int:
 
 def end(model: Model) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def printing(model: Model) -> int:
+    os.write(1, b"a line\n")
+    return os.getpid()
 
 
 def fail(model: Model) -> None:
@@ -132,6 +138,51 @@ def test_pictures_that_are_opened_apart_are_opened_by_this_process_alone(elsewhe
 def memory_of_children(model: Model) -> int:
     """Return the most memory that a process had which this one started: 0 where it started none."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def test_what_libraries_print_does_not_come_between_the_answers(elsewhere):
+    assert elsewhere(printing) != os.getpid()
+    assert elsewhere(process) != os.getpid()
+
+
+def test_a_model_whose_file_is_gone_reads_here(model, tmp_path):
+    path = tmp_path / "model.tflite"
+    shutil.copy(model.path, path)
+    other, beside = Model.load(path, model.info), Beside(1)
+    path.unlink()
+    with busy(beside):
+        until_elsewhere(beside, model)
+        assert beside.read(process, other) == os.getpid()
+        assert beside.read(process, model) != os.getpid()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_sent_to_all_processes_of_the_app_ends_no_reading(elsewhere, number):
+    first = elsewhere(process)
+    os.kill(first, number)
+    assert elsewhere(process) == first
+
+
+def test_what_cannot_be_sent_fails_alone(model):
+    beside = Beside(1)
+    with busy(beside):
+        until_elsewhere(beside, model)
+        with pytest.raises(RuntimeError, match=r"PicklingError|AttributeError"):
+            beside.read(lambda model: None, model)
+        until_elsewhere(beside, model)
+
+
+def test_without_room_for_a_thread_all_is_read_here(model, monkeypatch):
+    beside = Beside(1)
+    with busy(beside):
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        assert beside.read(process, model) == os.getpid()
+        monkeypatch.undo()
+        until_elsewhere(beside, model)
+
+
+def no_thread(thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_process_that_ends_over_its_work_fails_that_work_alone(model):

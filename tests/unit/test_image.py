@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageOps
 
 from digit_model import frames, hands, image, strokes
-from training import people
+from training import people, scenes
 
 LIMIT = 50_000_000
 SEVEN = [(110, 90), (190, 90), (140, 210)]
@@ -476,6 +476,37 @@ def test_the_edge_of_a_shadow_through_a_digit_on_a_sheet_does_not_cut_it():
     for across in (x - 200, 200 - x, 160 - y, x + y - 370):
         (mark,) = image.marks(pil(table * (1 - 0.5 / (1 + np.exp(np.clip(across / 8, -50, 50))))[..., None]))
         assert mark.box == pytest.approx(whole.box, abs=6)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 15, 35])
+def test_the_edges_of_a_bare_sheet_on_a_table_are_no_ink(seed):
+    _, photo = scenes.compose(np.random.default_rng(seed), **scenes.KINDS["bare sheet on a table"])
+    assert image.marks(photo) == []
+
+
+@pytest.mark.parametrize("card", [40, 200])
+def test_a_digit_beside_a_bare_card_is_read(card):
+    photo = Image.new("L", (640, 480), 235)
+    draw = ImageDraw.Draw(photo)
+    draw.rectangle((330, 80, 560, 400), fill=card)
+    draw.line([(90, 150), (220, 150), (140, 330)], fill=20, width=14)
+    (mark,) = image.marks(photo)
+    assert mark.box == pytest.approx((90, 144, 138, 190), abs=4)
+
+
+def test_a_digit_that_cuts_into_the_part_of_its_sheet_that_is_in_the_light_is_read():
+    text, photo = scenes.compose(np.random.default_rng([5027, 28]), **scenes.KINDS["sheet in a shadow on a table"])
+    assert text == "1"
+    assert [round(mark.box[0]) for mark in image.marks(photo)] == pytest.approx([260], abs=6)
+
+
+def test_the_paper_on_both_sides_of_a_1_that_fills_its_picture_is_no_bare_sheet():
+    picture = Image.new("L", (160, 220), 245)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((65, 0, 95, 220), fill=20)
+    draw.rectangle((0, 190, 160, 220), fill=20)
+    assert len(image.find_sheets(image.shrunk_to_extent(image.rgb(picture)))) == 2
+    assert len(image.marks(picture)) == 1
 
 
 def test_each_of_several_sheets_is_read():
