@@ -27,6 +27,8 @@ WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, pa
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
 INK_SIDE = 4 * DIGIT_BOX  # pixels, longest side of a digit's ink
 FILLS = 0.3  # of the longest side of the hole it is in, at least, is a digit in a box
+BAR = 0.12  # width over length, at most, of a pen that lies on the paper
+BAR_INK = 1.9  # its ink, at least, where a straight stroke as long as the digit beside it has 1
 ROW = 1.5, 8  # width over height of what may be a row of digits that touch
 FAINT, FADED = 0.2, 2  # of the strongest contrast: so faint may a line be where it goes on, for so many pixels from where it is clear
 TRACE, BRIDGE = 0.1, 5  # so faint may ink be that closes a gap narrower than so many pixels: at a line's edge it would make it wider
@@ -443,6 +445,28 @@ class Pieces:
         large = (self.w > 0.4 * width) & (self.h > 0.4 * height)
         frame = np.array([large[i] and self.is_frame(i) for i in range(count - 1)], bool)
         self.weight = np.hypot(self.w, self.h) * self.contrast * self.clear * np.where(hyphen | frame, 0.1, 1)
+        self.weight[self.bars()] = 0
+
+    def bars(self):
+        """Return the pieces that lie beside what is written as pens do: straight, with more ink than a stroke of the hand that wrote it."""
+        heavy = np.flatnonzero(self.weight > 0.1 * self.weight.max(initial=0))
+        if len(heavy) < 2:
+            return []
+        heavy = heavy[np.argsort(-self.weight[heavy])][:60]
+        slender = heavy[self.area[heavy] < BAR * np.hypot(self.w[heavy], self.h[heavy]) ** 2]
+        straight = [i for i in slender if self.is_straight(i)]
+        written = next((i for i in heavy if i not in straight), None)
+        if not straight or written is None:
+            return []
+        stroke, size = self.line(written) * self.size[written], self.size[written]
+        # Where all else is smaller than a fourth of it, that is print beside a large 1.
+        return [i for i in straight if self.area[i] > BAR_INK * stroke and self.size[i] < 4 * size]
+
+    def is_straight(self, i):
+        """Return whether a piece is a straight stroke or bar."""
+        piece = self.labels[self.y[i] : self.y[i] + self.h[i], self.x[i] : self.x[i] + self.w[i]] == i + 1
+        _, sides, _ = cv2.minAreaRect(np.argwhere(piece).astype(np.float32))
+        return min(sides) + 1 < BAR * (max(sides) + 1)
 
     def drawn_around(self):
         """Return the pieces that are drawn around others: boxes, rings, tables."""

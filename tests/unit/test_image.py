@@ -509,6 +509,30 @@ def test_the_paper_on_both_sides_of_a_1_that_fills_its_picture_is_no_bare_sheet(
     assert len(image.marks(picture)) == 1
 
 
+def beside_a_2(width: int, ends: list, size: int = 130, line: float = 0.06) -> Image.Image:
+    """Return a photo of a 2 and of a straight thing beside it, from one end to the other."""
+    photo = painted(coverage(left=330, top=170, size=size, line=line, shape=(480, 640)), 225, (30, 40, 90))
+    mask = np.zeros((480, 640), np.uint8)
+    cv2.line(mask, *ends, 255, width, cv2.LINE_AA)
+    return pil(painted(mask / 255, photo, (150, 40, 40)))
+
+
+@pytest.mark.parametrize("ends", [[(120, 40), (160, 430)], [(560, 60), (520, 400)], [(200, 90), (90, 470)]])
+def test_a_pen_that_lies_beside_a_digit_is_no_1(ends):
+    (mark,) = image.marks(beside_a_2(24, ends))
+    assert mark.box[:2] == pytest.approx((330, 170), abs=8)
+
+
+@pytest.mark.parametrize(("width", "ends"), [(8, [(260, 120), (250, 330)]), (12, [(250, 170), (250, 300)])])
+def test_a_1_beside_another_digit_is_read_where_it_is_higher_or_bolder(width, ends):
+    assert len(image.marks(beside_a_2(width, ends))) == 2
+
+
+def test_a_1_above_small_print_is_read():
+    (mark,) = image.marks(beside_a_2(34, [(200, 40), (195, 440)], size=80, line=0.12))
+    assert mark.box[3] > 390
+
+
 def test_each_of_several_sheets_is_read():
     notes = np.full((HEIGHT, 3 * WIDTH, 3), (60, 110, 70), np.uint8)
     for place, digit in enumerate("275"):
