@@ -122,12 +122,12 @@ def main() -> None:
     go_out.flush()
     with suppress(EOFError):
         while True:
-            go_out.write(done(pickle.load(come_in)))  # noqa: S301 what the process wrote that started this one
+            go_out.write(answer_to(pickle.load(come_in)))  # noqa: S301 what the process wrote that started this one
             go_out.flush()
 
 
-def done(job: tuple[Work, Path, dict]) -> bytes:
-    """Return the answer to a job, or the problem it had."""
+def answer_to(job: tuple[Work, Path, dict]) -> bytes:
+    """Return the pickled answer to a job, or the problem it had, as `asked` gives them. job: work, path and info of the model."""
     work, path, info = job
     try:
         return pickle.dumps((work(replace(loaded(path), info=info)), None))
