@@ -26,7 +26,9 @@ BROAD = 0.8  # width over height up to which all ink may well be one sign that i
 WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
-PARTING_SLOPE, PARTING_BIAS = 0.7, 2.0  # of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
+PARTING = 0.7, 2.0  # slope and bias of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
+CUTTING = 0.5, 0.5  # the same where ink was cut, or where all of it is no digit; fitted on those and on non-digits of hands.py
+CLEAN = 6.0  # nats that speak against a piece of cut ink, for each nat of doubt about its sign: halves of a sign look like digits
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -71,7 +73,8 @@ class Piece:
     """What may be one digit: its frame, float32 (28, 28), drawn when it is first looked at, and where it stands: x, y, width, height.
 
     Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
-    cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top.
+    cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top;
+    cut: whether its ink was cut from other ink that it hangs together with.
     part: returns all ways to take the piece's own parts, numbered from 0, first of them the piece as a whole; parting_cost: what speaks at
     least against each of the others, infinity where there are none. Nobody looks for them where the whole leaves no doubt.
     """
@@ -82,6 +85,7 @@ class Piece:
     stop: int
     line: int = 0
     cost: float = 0.0
+    cut: bool = False
     parting_cost: float = math.inf
     part: Callable[[], list["Piece"]] | None = None
 
@@ -121,7 +125,8 @@ def pieces_of_image(picture: Image.Image) -> list[Piece]:
 def _as_one(mark: image.Mark, number: int, line: int) -> Piece:
     """Return the mark as one piece, which knows how to part itself."""
     draw = partial(frames.frame, mark.ink)
-    return Piece(draw, mark.box, number, number + 1, line, 0.0, touching.cut_cost(mark.ink) / 2, partial(_ways, mark, draw, line))
+    against_cut = touching.cut_cost(mark.ink) / 2
+    return Piece(draw, mark.box, number, number + 1, line, parting_cost=against_cut, part=partial(_ways, mark, draw, line))
 
 
 def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[Piece]:
@@ -134,14 +139,14 @@ def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[P
     boxes = np.array([frames.box(ink) for ink in slices])
     boxes[:, 2:] += boxes[:, :2]
     boxes[boxes[:, 2] == boxes[:, 0]] = [*mark.ink.shape[::-1], 0, 0]  # no ink: takes no part in what follows
-    ways = [Piece(draw, mark.box, 0, len(slices), line)]
+    ways = [Piece(draw, mark.box, 0, len(slices), line, touching.WHOLE if len(slices) > 1 else 0.0)]
     for start, stop in combinations(range(len(slices) + 1), 2):
         (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
         w, h = right - x, bottom - y
         if h > 0 and w <= WIDEST * height and stop - start < len(slices):
             box = (mark.box[0] + (x - left) * across, mark.box[1] + (y - top) * down, w * across, h * down)
             cost = (costs[start] + costs[stop]) / 2 + layout.cost_of_low(h, height)  # two pieces share what speaks against a seam
-            ways.append(Piece(partial(_joined, slices[start:stop]), box, start, stop, line, cost))
+            ways.append(Piece(partial(_joined, slices[start:stop]), box, start, stop, line, cost, cut=True))
     return ways
 
 
@@ -260,14 +265,15 @@ def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
     """Return the log-probability of each answer, the last "no digit", to each piece, less what speaks against it: float (N, 11)."""
     parts = max((piece.stop for piece in pieces), default=0)
     scores = np.log(np.maximum(probabilities, 1e-9))
-    for score, piece in zip(scores, pieces, strict=True):
+    for score, piece, sign in zip(scores, pieces, _signs(probabilities), strict=True):
         _, _, width, height = piece.box
+        against = piece.cost - (CLEAN * score[sign] if piece.cut else 0)
         if piece.stop - piece.start < parts:
             unread = piece.stop - piece.start
         else:  # one sign and nothing else
             unread = min(max(width / max(height, 1e-9) - BROAD, 0) / BROAD, 1)
         score[NOT_A_DIGIT] += math.log(UNREAD) * unread
-        score -= piece.cost
+        score -= against
     return scores
 
 
@@ -301,8 +307,9 @@ def certainty(pieces: list[Piece], scores: np.ndarray, path: list[int], signs: n
     of_parting = share / max(of_signs, 1e-9)
     if of_parting > 1 - 1e-9:  # there is no other way
         return of_signs
-    odds = PARTING_SLOPE * math.log(max(of_parting, 1e-9) / (1 - of_parting)) + PARTING_BIAS
-    return of_signs / (1 + math.exp(-odds))
+    doubtful = any(pieces[i].cut for i in path) or set(signs) == {NOT_A_DIGIT}
+    slope, bias = CUTTING if doubtful else PARTING
+    return of_signs / (1 + math.exp(-slope * math.log(max(of_parting, 1e-9) / (1 - of_parting)) - bias))
 
 
 def share_of_ways(pieces: list[Piece], scores: np.ndarray, signs: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digit_model import reader
+from digit_model import reader, touching
 
 DOWN = np.array([[0, 0], [0, 100.0]])
 
@@ -87,6 +87,21 @@ def test_a_mark_in_doubt_is_parted_and_what_was_seen_of_it_is_not_classified_aga
     assert reader.read(model({4: 0.1, 10: 0.8}, {1: 0.9}, {7: 0.9}), [mark()])["text"] == "17"
 
 
+@pytest.mark.parametrize(("second", "cut", "text"), [(0.6, False, "17"), (0.6, True, ""), (0.98, True, "17")])
+def test_what_was_cut_from_other_ink_has_to_look_like_a_digit_without_doubt(second, cut, text):
+    left, right = (reader.replace(piece(i, i + 1), cut=cut) for i in range(2))
+    assert reader.read(model({4: 0.1, 10: 0.9}, {1: 0.98}, {7: second}), [piece(0, 2), left, right])["text"] == text
+
+
+@pytest.mark.parametrize(("cut", "refused"), [(False, False), (True, False), (False, True)])
+def test_how_ink_was_cut_and_that_it_shows_no_digit_are_less_sure_than_how_strokes_are_parted(cut, refused):
+    left, right = (reader.replace(piece(i, i + 1), cut=cut) for i in range(2))
+    whole = {10: 1.0} if refused else {4: 0.01, 10: 0.01}
+    reading = reader.read(model(whole, {1: 0.01} if refused else {1: 1.0}, {7: 1.0}), [piece(0, 2), left, right])
+    assert reading["text"] == ("" if refused else "17")
+    assert (reading["confidence"] < 0.97) == (cut or refused)
+
+
 def test_the_parts_of_all_marks_are_numbered_through():
     rows = [{4: 1.0}, {0: 0.1, 10: 0.8}, {9: 1.0}] + [{1: 0.9}, {7: 0.9}] * 3  # three marks, then the parts of each
     assert reader.read(model(*rows), [mark(0), mark(1), mark(2)])["text"] == "4179"
@@ -99,7 +114,7 @@ def test_another_way_to_part_the_ink_lowers_the_confidence_and_a_better_one_lowe
         for other in (0.99, 0.5, 0.001)
     )
     assert as_good < nearly < hardly < 1
-    assert as_good == pytest.approx(1 / (1 + np.exp(-reader.PARTING_BIAS)), abs=0.01)
+    assert as_good == pytest.approx(1 / (1 + np.exp(-reader.PARTING[1])), abs=0.01)
 
 
 def test_two_ways_to_the_same_answer_share_no_confidence():
@@ -125,6 +140,14 @@ def test_a_low_slice_of_a_mark_costs_more_than_a_high_one():
     costs = {(way.start, way.stop): way.cost for way in reader._ways(reader.image.Mark(ink, (0, 0, 90, 80)), lambda: ink, 0)}
     _, last = max(costs)
     assert costs[last - 1, last] > costs[0, 1] + 5
+
+
+@pytest.mark.parametrize(("width", "against"), [(8, 0), (90, touching.WHOLE)])
+def test_something_speaks_against_one_sign_where_the_ink_can_be_cut(width, against):
+    ink = np.zeros((80, width), np.float32)
+    ink[:, :8] = ink[:, -8:] = ink[36:44] = 1
+    whole, *others = reader._ways(reader.image.Mark(ink, (0, 0, width, 80)), lambda: ink, 0)
+    assert (whole.cost, whole.cut, {way.cut for way in others}) == (against, False, {True} if against else set())
 
 
 def test_strokes_beside_each_other_may_be_one_digit_or_two():
