@@ -73,8 +73,8 @@ class Piece:
     """What may be one digit: its frame, float32 (28, 28), drawn when it is first looked at, and where it stands: x, y, width, height.
 
     Pieces may be different ways to part the same ink: each takes the parts start .. stop of it, and a reading takes every part once.
-    cost: what speaks against the piece whatever its frame looks like, in nats; line: its line of writing, from the top;
-    cut: whether its ink was cut from other ink that it hangs together with.
+    cost: what speaks against the piece whatever its frame looks like, in nats; refusal_cost: what else speaks against its being no digit;
+    line: its line of writing, from the top; cut: whether its ink was cut from other ink that it hangs together with.
     part: returns all ways to take the piece's own parts, numbered from 0, first of them the piece as a whole; parting_cost: what speaks at
     least against each of the others, infinity where there are none. Nobody looks for them where the whole leaves no doubt.
     """
@@ -85,6 +85,7 @@ class Piece:
     stop: int
     line: int = 0
     cost: float = 0.0
+    refusal_cost: float = 0.0
     cut: bool = False
     parting_cost: float = math.inf
     part: Callable[[], list["Piece"]] | None = None
@@ -139,7 +140,7 @@ def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[P
     boxes = np.array([frames.box(ink) for ink in slices])
     boxes[:, 2:] += boxes[:, :2]
     boxes[boxes[:, 2] == boxes[:, 0]] = [*mark.ink.shape[::-1], 0, 0]  # no ink: takes no part in what follows
-    ways = [Piece(draw, mark.box, 0, len(slices), line, touching.WHOLE if len(slices) > 1 else 0.0)]
+    ways = [Piece(draw, mark.box, 0, len(slices), line, refusal_cost=touching.UNCUT if len(slices) > 1 else 0.0)]
     for start, stop in combinations(range(len(slices) + 1), 2):
         (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
         w, h = right - x, bottom - y
@@ -272,7 +273,7 @@ def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
             unread = piece.stop - piece.start
         else:  # one sign and nothing else
             unread = min(max(width / max(height, 1e-9) - BROAD, 0) / BROAD, 1)
-        score[NOT_A_DIGIT] += math.log(UNREAD) * unread
+        score[NOT_A_DIGIT] += math.log(UNREAD) * unread - piece.refusal_cost
         score -= against
     return scores
 

@@ -87,6 +87,13 @@ def test_a_mark_in_doubt_is_parted_and_what_was_seen_of_it_is_not_classified_aga
     assert reader.read(model({4: 0.1, 10: 0.8}, {1: 0.9}, {7: 0.9}), [mark()])["text"] == "17"
 
 
+def test_what_speaks_against_a_refusal_does_not_speak_against_a_digit():
+    left, right = piece(0, 1), piece(1, 2)
+    for whole, text in (({4: 0.8}, "4"), ({10: 1.0}, "11")):
+        rows = model(whole, {1: 0.5}, {1: 0.5})
+        assert reader.read(rows, [reader.replace(piece(0, 2), refusal_cost=1.0), left, right])["text"] == text
+
+
 @pytest.mark.parametrize(("second", "cut", "text"), [(0.6, False, "17"), (0.6, True, ""), (0.98, True, "17")])
 def test_what_was_cut_from_other_ink_has_to_look_like_a_digit_without_doubt(second, cut, text):
     left, right = (reader.replace(piece(i, i + 1), cut=cut) for i in range(2))
@@ -142,12 +149,12 @@ def test_a_low_slice_of_a_mark_costs_more_than_a_high_one():
     assert costs[last - 1, last] > costs[0, 1] + 5
 
 
-@pytest.mark.parametrize(("width", "against"), [(8, 0), (90, touching.WHOLE)])
-def test_something_speaks_against_one_sign_where_the_ink_can_be_cut(width, against):
+@pytest.mark.parametrize(("width", "against"), [(8, 0), (90, touching.UNCUT)])
+def test_something_speaks_against_a_refusal_where_the_ink_can_be_cut(width, against):
     ink = np.zeros((80, width), np.float32)
     ink[:, :8] = ink[:, -8:] = ink[36:44] = 1
     whole, *others = reader._ways(reader.image.Mark(ink, (0, 0, width, 80)), lambda: ink, 0)
-    assert (whole.cost, whole.cut, {way.cut for way in others}) == (against, False, {True} if against else set())
+    assert (whole.refusal_cost, whole.cut, {way.cut for way in others}) == (against, False, {True} if against else set())
 
 
 def test_strokes_beside_each_other_may_be_one_digit_or_two():
