@@ -28,7 +28,7 @@ CHUNK = 64  # frames of one call of the model: more at once are no faster, and e
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
 PARTING = 0.7, 2.0  # slope and bias of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
 CUTTING = 0.5, 0.5  # the same where ink was cut, or where all of it is no digit; fitted on those and on non-digits of hands.py
-CLEAN = 6.0  # nats that speak against a piece of cut ink, for each nat of doubt about its sign: halves of a sign look like digits
+DOUBT_COST = 6.0  # nats against a piece of cut ink for each nat of doubt about its sign: halves of a sign look somewhat like digits
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
 
@@ -140,7 +140,7 @@ def _ways(mark: image.Mark, draw: Callable[[], np.ndarray], line: int) -> list[P
     boxes = np.array([frames.box(ink) for ink in slices])
     boxes[:, 2:] += boxes[:, :2]
     boxes[boxes[:, 2] == boxes[:, 0]] = [*mark.ink.shape[::-1], 0, 0]  # no ink: takes no part in what follows
-    ways = [Piece(draw, mark.box, 0, len(slices), line, refusal_cost=touching.UNCUT if len(slices) > 1 else 0.0)]
+    ways = [Piece(draw, mark.box, 0, len(slices), line, refusal_cost=touching.REFUSAL_COST if len(slices) > 1 else 0.0)]
     for start, stop in combinations(range(len(slices) + 1), 2):
         (x, y), (right, bottom) = boxes[start:stop, :2].min(0), boxes[start:stop, 2:].max(0)
         w, h = right - x, bottom - y
@@ -268,7 +268,7 @@ def _scores(probabilities: np.ndarray, pieces: list[Piece]) -> np.ndarray:
     scores = np.log(np.maximum(probabilities, 1e-9))
     for score, piece, sign in zip(scores, pieces, _signs(probabilities), strict=True):
         _, _, width, height = piece.box
-        against = piece.cost - (CLEAN * score[sign] if piece.cut else 0)
+        against = piece.cost - (DOUBT_COST * score[sign] if piece.cut else 0)
         if piece.stop - piece.start < parts:
             unread = piece.stop - piece.start
         else:  # one sign and nothing else
@@ -302,6 +302,7 @@ def certainty(pieces: list[Piece], scores: np.ndarray, path: list[int], signs: n
 
     scores: float (N, 11), as of `_scores`; path: the places of the answer's pieces; signs: int (len(path),), what they are taken for.
     Ways to part the ink that are all but the same share what is due to one of them; so the odds of one get Platt's scaling (1999).
+    Where ink was cut, or nothing is a digit, it is another one: both are surer than right otherwise.
     """
     share = share_of_ways(pieces, scores, signs)
     of_signs = math.exp((scores[path, signs] - np.logaddexp.reduce(scores[path], axis=1)).sum())

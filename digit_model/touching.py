@@ -13,7 +13,7 @@ MOST = 0.6  # of the ink's height, what a seam may cost: two lines crossed, or o
 MOST_CUTS = 12  # in ink as wide as high: more are found only in ink that is solid, which is no row of digits
 STEPS = np.array([-1, 0, 1])  # of a seam from a row to the next: from the left, straight down, from the right
 CUT_COST, CERTAIN = 2.0, 1.3  # nats that speak against a cut, less for wider ink: nothing where its width is so many heights
-UNCUT = 0.6  # nats that speak against one sign that is no digit where the ink can be cut
+REFUSAL_COST = 0.6  # nats that speak against one sign that is no digit where the ink can be cut
 
 
 def slices(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:

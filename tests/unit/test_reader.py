@@ -149,7 +149,7 @@ def test_a_low_slice_of_a_mark_costs_more_than_a_high_one():
     assert costs[last - 1, last] > costs[0, 1] + 5
 
 
-@pytest.mark.parametrize(("width", "against"), [(8, 0), (90, touching.UNCUT)])
+@pytest.mark.parametrize(("width", "against"), [(8, 0), (90, touching.REFUSAL_COST)])
 def test_something_speaks_against_a_refusal_where_the_ink_can_be_cut(width, against):
     ink = np.zeros((80, width), np.float32)
     ink[:, :8] = ink[:, -8:] = ink[36:44] = 1
