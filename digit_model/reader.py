@@ -27,7 +27,8 @@ WIDEST = 1.3  # width of a digit over the height of the ink that hangs together
 CHUNK = 64  # frames of one call of the model: more at once are no faster, and each takes 0.2 MB while it runs
 PLAUSIBLE = 0.5  # nats: a piece that more speaks against is only looked at where the others leave doubt
 PARTING = 0.7, 2.0  # slope and bias of the log-odds that ink is parted rightly; fitted on numbers of even tablet writers
-CUTTING = 0.5, 0.5  # the same where ink was cut, or where all of it is no digit; fitted on those and on non-digits of hands.py
+CUTTING = 0.3, 0.4, -0.5  # slopes of the log-odds of signs and of all, and bias, where ink was cut; fitted on the same
+REFUSING = 0.4, 0.8  # slope and bias of the log-odds that all of it is no digit; fitted on those and on non-digits of hands.py
 DOUBT_COST = 6.0  # nats against a piece of cut ink for each nat of doubt about its sign: halves of a sign look somewhat like digits
 UNREAD = 0.005  # among digits, for each part of the ink that it leaves unread, a way to part it is so much less likely
 
@@ -301,17 +302,32 @@ def certainty(pieces: list[Piece], scores: np.ndarray, path: list[int], signs: n
     """Return the probability of an answer, 0 .. 1: that the ink is parted so, times that these are the signs of its parts.
 
     scores: float (N, 11), as of `_scores`; path: the places of the answer's pieces; signs: int (len(path),), what they are taken for.
-    Ways to part the ink that are all but the same share what is due to one of them; so the odds of one get Platt's scaling (1999).
-    Where ink was cut, or nothing is a digit, it is another one: both are surer than right otherwise.
+    Ways to part the ink that are all but the same share what is due to one of them, halves of a sign look like digits, and what is
+    refused may be digits that no seam parts: so all log-odds but those of a sign that stands alone get Platt's scaling (1999).
     """
     share = share_of_ways(pieces, scores, signs)
     of_signs = math.exp((scores[path, signs] - np.logaddexp.reduce(scores[path], axis=1)).sum())
+    if set(signs) == {NOT_A_DIGIT}:
+        slope, bias = REFUSING
+        return _probability(slope * _log_odds(share) + bias)
+    if any(pieces[i].cut for i in path):
+        of_signs_slope, slope, bias = CUTTING
+        return _probability(of_signs_slope * _log_odds(of_signs) + slope * _log_odds(share) + bias)
     of_parting = share / max(of_signs, 1e-9)
     if of_parting > 1 - 1e-9:  # there is no other way
         return of_signs
-    doubtful = any(pieces[i].cut for i in path) or set(signs) == {NOT_A_DIGIT}
-    slope, bias = CUTTING if doubtful else PARTING
-    return of_signs / (1 + math.exp(-slope * math.log(max(of_parting, 1e-9) / (1 - of_parting)) - bias))
+    slope, bias = PARTING
+    return of_signs * _probability(slope * _log_odds(of_parting) + bias)
+
+
+def _log_odds(probability: float) -> float:
+    """Return the log-odds of a probability 0 .. 1, at most 21 from 0."""
+    probability = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(probability / (1 - probability))
+
+
+def _probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def share_of_ways(pieces: list[Piece], scores: np.ndarray, signs: np.ndarray) -> float:

@@ -30,9 +30,11 @@ def test_a_digit_is_told_with_its_probability_and_box():
     assert digit["box"] == [0, 0, 10, 20]
 
 
-def test_what_is_no_digit_is_refused_with_the_probability_of_that():
-    reading = reader.read(model({4: 0.0625, 10: 0.9375}), [piece()])
-    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("", "not a digit", pytest.approx(0.9375))
+def test_what_is_no_digit_is_refused_as_surely_as_such_refusals_are_right():
+    reading = reader.read(model({4: 0.0625, 10: 0.9375}), [piece()])  # odds of 15
+    slope, bias = reader.REFUSING
+    expected = 1 / (1 + np.exp(-slope * np.log(15) - bias))
+    assert (reading["text"], reading["verdict"], reading["confidence"]) == ("", "not a digit", pytest.approx(expected))
 
 
 def test_a_model_of_ten_classes_never_refuses():
@@ -100,13 +102,22 @@ def test_what_was_cut_from_other_ink_has_to_look_like_a_digit_without_doubt(seco
     assert reader.read(model({4: 0.1, 10: 0.9}, {1: 0.98}, {7: second}), [piece(0, 2), left, right])["text"] == text
 
 
-@pytest.mark.parametrize(("cut", "refused"), [(False, False), (True, False), (False, True)])
-def test_how_ink_was_cut_and_that_it_shows_no_digit_are_less_sure_than_how_strokes_are_parted(cut, refused):
+def of_two_digits(first, cut):
+    """Return the confidence in "17", its 1 seen with this probability, where little speaks for one sign."""
     left, right = (reader.replace(piece(i, i + 1), cut=cut) for i in range(2))
-    whole = {10: 1.0} if refused else {4: 0.01, 10: 0.01}
-    reading = reader.read(model(whole, {1: 0.01} if refused else {1: 1.0}, {7: 1.0}), [piece(0, 2), left, right])
-    assert reading["text"] == ("" if refused else "17")
-    assert (reading["confidence"] < 0.97) == (cut or refused)
+    rows = model({4: 0.01, 10: 0.01}, {1: first, 7: 1 - first}, {7: 0.98, 1: 0.02})
+    reading = reader.read(rows, [piece(0, 2), left, right])
+    assert reading["text"] == "17"
+    return reading["confidence"]
+
+
+def test_how_ink_was_cut_is_less_sure_than_how_strokes_are_parted():
+    assert of_two_digits(0.98, cut=True) < of_two_digits(0.98, cut=False)
+
+
+def test_doubt_about_a_sign_makes_an_answer_less_sure():
+    for cut in (False, True):
+        assert of_two_digits(0.9, cut) < of_two_digits(0.98, cut) - 0.05
 
 
 def test_the_parts_of_all_marks_are_numbered_through():
