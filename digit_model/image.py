@@ -153,7 +153,7 @@ def along_most(colours):
     """Return the colours as one plane, uint8 (H, W): along what they differ in most (their first principal component)."""
     flat = colours[::2, ::2].reshape(-1, 3).astype(np.float32)
     mean = np.full(len(flat), 1 / len(flat), np.float32) @ flat
-    direction = np.linalg.eigh(flat.T @ (flat - mean))[1][:, -1]
+    direction = cv2.eigen(flat.T @ (flat - mean))[2][0]  # in a tenth of the time of NumPy's
     return seen_along(direction / abs(direction).sum(), colours)
 
 
@@ -283,11 +283,17 @@ def extent(pixels):
 
 
 def shrunk(pixels, side):
-    """Return the picture made smaller by a whole number (by halves and the like OpenCV is slow), its longest side about `side` pixels."""
+    """Return the picture made smaller by a whole number (by any other OpenCV is slow), its longest side about `side` pixels.
+
+    Where that is even, to half the size first, and again: OpenCV is quick at that, and all of it takes a third to two thirds of the time.
+    """
     times = max(1, round(max(pixels.shape) / side))
     height, width = (max(1, v // times) for v in pixels.shape[:2])
-    part = pixels[: height * times, : width * times]
-    return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA) if times > 1 else pixels
+    pixels = pixels[: height * times, : width * times]
+    while times > 1:
+        times = 1 if times % 2 else times // 2
+        pixels = cv2.resize(pixels, (width * times, height * times), interpolation=cv2.INTER_AREA)
+    return pixels
 
 
 def find_ink(coarse, signs):
@@ -335,7 +341,8 @@ def digit_size(width, height):
 
 def seen_along(direction, colours):
     """Return the colours as one plane, uint8 (H, W), in which the ink is dark."""
-    return cv2.transform(colours, np.append(direction, -255 * direction.clip(max=0).sum())[None].astype(np.float32))
+    matrix = np.float32([[*direction, -255 * direction.clip(max=0).sum()]])
+    return cv2.add(cv2.transform(colours.astype(np.float32), matrix), 0, dtype=cv2.CV_8U)  # of bytes it takes OpenCV twice the time
 
 
 def closed(pixels, width):
@@ -350,14 +357,16 @@ def find_paper(plane, line):
 
 
 def histogram(pixels, mask=None):
-    """Return how often each value stands in pixels, uint8 (H, W), all of them or those where a mask is not 0: int (256,)."""
-    return cv2.calcHist([pixels], [0], mask, [256], [0, 256]).ravel().astype(int)
+    """Return how often each value stands in pixels, uint8 (H, W), all of them or those where a mask is not 0, mostly few: int (256,)."""
+    if mask is not None:
+        return np.bincount(pixels[mask > 0], minlength=256)
+    return cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel().astype(int)
 
 
 def quantile(counts, part):
     """Return the value of a histogram up to which so large a part of it lies."""
     up_to = counts.cumsum()
-    return int(np.searchsorted(up_to, part * up_to[-1]))
+    return int(up_to.searchsorted(part * up_to[-1]))
 
 
 def level_and_noise(counts):
@@ -576,7 +585,7 @@ def groups(pieces):
 
 def is_ink(p, i):
     """Return whether a piece is longer than wide, and stands out from the noise of the paper around."""
-    noise = sum(level_and_noise(histogram(p.values, 1 - cv2.dilate(p.mask, np.ones((3, 3), np.uint8)))))
+    noise = sum(level_and_noise(p.counts - histogram(p.values, cv2.dilate(p.mask, np.ones((3, 3), np.uint8)))))
     return p.size[i] >= 5 and p.size[i] > 1.35 * p.line(i) and p.clear[i] > 0.3 and p.contrast[i] > max(20, noise)
 
 

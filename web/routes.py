@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import orjson
 from gradio.route_utils import get_root_url
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -66,9 +67,10 @@ def routes(source: ModelSource, settings: Settings) -> list[BaseRoute]:
             raise Refused(503, "Too many are asking at once. Try again in a few seconds.", {"Retry-After": str(RETRY_AFTER)})
         waiting += 1
         try:
-            return JSONResponse(await asyncio.wrap_future(pool.submit(work, model)))
+            answer = await asyncio.wrap_future(pool.submit(work, model))
         finally:
             waiting -= 1
+        return Response(orjson.dumps(answer), media_type="application/json")  # JSONResponse takes ten times as long
 
     async def health(request: Request) -> Response:
         return JSONResponse(source.health())
