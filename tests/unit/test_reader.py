@@ -111,6 +111,17 @@ def of_two_digits(first, cut):
     return reading["confidence"]
 
 
+def test_an_answer_of_cut_ink_is_as_sure_as_such_answers_are_right():
+    left, right = (reader.replace(piece(i, i + 1), cut=True) for i in range(2))
+    rows = model({4: 0.05}, {1: 0.9, 7: 0.1}, {7: 0.9, 1: 0.1})
+    of_both = 0.9**2
+    of_all = of_both ** (1 + reader.DOUBT_COST) / (of_both**reader.DOUBT_COST + 0.05)  # the whole, as a 4, is the only other way
+    of_signs_slope, slope, bias = reader.CUTTING
+    log_odds = of_signs_slope * np.log(of_both / (1 - of_both)) + slope * np.log(of_all / (1 - of_all)) + bias
+    reading = reader.read(rows, [piece(0, 2), left, right])
+    assert (reading["text"], reading["confidence"]) == ("17", pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-4))
+
+
 def test_how_ink_was_cut_is_less_sure_than_how_strokes_are_parted():
     assert of_two_digits(0.98, cut=True) < of_two_digits(0.98, cut=False)
 
