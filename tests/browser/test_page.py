@@ -228,6 +228,17 @@ def test_the_page_says_which_model_answers(laptop):
     expect(laptop.locator("#served")).to_have_text("Read by a model file of this machine.")
 
 
+def test_an_answer_of_two_lines_hides_nothing_below_it(page, seven):
+    draw(page, seven)
+    expect_answer(page, "7")
+    page.evaluate("""for (const [line, text] of [[".detail", "77% sure, or perhaps 493675 ".repeat(2)], [".made", "Before reading: thickened"]])
+        document.querySelector("#answer " + line).textContent = text""")
+    detail, made, whole = (page.locator(f"#answer {part}").bounding_box() for part in (".detail", ".made", ".html-container > div"))
+    assert detail["height"] > 36
+    assert detail["y"] + detail["height"] <= made["y"] + 0.5
+    assert made["y"] + made["height"] <= whole["y"] + whole["height"] + 0.5
+
+
 def test_all_is_in_one_screen_before_and_after_the_answer(page, seven):
     for _ in range(2):
         whole = page.evaluate("[document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]")
