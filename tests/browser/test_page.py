@@ -231,8 +231,8 @@ def test_the_page_says_which_model_answers(laptop):
 def test_an_answer_of_two_lines_hides_nothing_below_it(page, seven):
     draw(page, seven)
     expect_answer(page, "7")
-    page.evaluate("""for (const [line, text] of [[".detail", "77% sure, or perhaps 493675 ".repeat(2)], [".made", "Before reading: thickened"]])
-        document.querySelector("#answer " + line).textContent = text""")
+    for line, text in ((".detail", "77% sure, or perhaps 493675 " * 2), (".made", "Before reading: thickened")):
+        page.locator(f"#answer {line}").evaluate("(line, text) => (line.textContent = text)", text)
     detail, made, whole = (page.locator(f"#answer {part}").bounding_box() for part in (".detail", ".made", ".html-container > div"))
     assert detail["height"] > 36
     assert detail["y"] + detail["height"] <= made["y"] + 0.5
