@@ -3,7 +3,8 @@
     picture -> colours, of the sheet alone where one lies on a table -> plane, ink dark -> contrast, paper gone -> mask -> pieces, without
     boxes around digits -> groups of pieces, one per digit -> marks
 
-Ink is what is narrow, long and clear of the picture's edge: by that it is told from paper, shadows, tables, frames and specks.
+On even ground ink is all that stands out. Elsewhere it is what is narrow, long and clear of the picture's edge: by that it is told from
+paper, shadows, tables, frames and specks.
 """
 
 import math
@@ -22,6 +23,7 @@ LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it 
 COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
 NO_PHOTO = 64  # pixels: what is no larger is a scan or drawing made small, without a table, a frame or rules
 RIM = 0.03  # of the extent: what lies so near to the picture's edge with all its width is a line that the edge cut
+MARGIN = 8  # coarse pixels, of paper put around ink on plain ground
 AS_DARK = 0.6  # of the way from the ink to its paper: what is nearer to the ink is as dark; more, and noise passes for ink's edge
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
@@ -101,6 +103,73 @@ def marks(image: Image.Image) -> list[Mark]:
     colours = rgb(image)  # uint8 (H, W, 3)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     coarse = shrunk_to_extent(colours)
+    found = marks_on_plain_ground(colours, coarse, scale) or marks_on_any(colours, coarse, scale)
+    corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
+    return [found[i] for row in layout.lines(corners) for i in row]
+
+
+def marks_on_plain_ground(colours, coarse, scale):
+    """Return the marks of a picture on whose ground it is plain what is ink, in any order; none of any other.
+
+    So polarity and the width of a line need not be guessed, and ink may be as broad as it likes and go to the edge, as where somebody cut
+    the picture close to the digit: it gets a margin.
+    """
+    sign = plain_sign(coarse)
+    if not sign:
+        return []
+    margin = MARGIN * (colours.shape[1] // coarse.shape[1])
+    ground = np.median(rim_of(coarse), 0).tolist()
+    wide, coarse = with_margin(colours, margin, ground), with_margin(coarse, MARGIN, ground)
+    found = marks_of(wide, coarse, scale, (sign,), WIDTHS[-1:])
+    return [Mark(mark.ink, (mark.box[0] - margin * scale, mark.box[1] - margin * scale, *mark.box[2:])) for mark in found]
+
+
+def plain_sign(coarse):
+    """Return 1 for dark ink on light ground, -1 for light ink on dark, 0 where a glance does not tell.
+
+    It tells where most of the picture's rim is on one side of Otsu's threshold, what is on that side is even, all else stands out from it,
+    and nothing of that else is a plate.
+    """
+    plane = cv2.cvtColor(coarse, cv2.COLOR_RGB2GRAY)
+    light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
+    sign = 1 if rim_of(light).mean() > 0.5 else -1
+    mask = 1 - light if sign == 1 else light
+    if rim_of(mask).mean() > 0.35 or not mask.any():
+        return 0
+    ink, ground = plane[mask == 1], plane[mask == 0]
+    if (abs(ground - np.median(ground)) < 12).mean() < 0.7 or abs(ink.mean() - ground.mean()) < 60:
+        return 0
+    _, labels, stats = components(mask)
+    large = np.flatnonzero(stats[1:, 4] > 0.02 * stats[1:, 4].max())[:60] + 1
+    plates = (is_plate(labels[y : y + h, x : x + w] == i) for i, (x, y, w, h) in zip(large, stats[large, :4], strict=True))
+    return 0 if any(plates) else sign
+
+
+def is_plate(piece):
+    """Return whether a piece, bool (H, W), cut to its box, is a sheet, a sign or the like, or has something written in it.
+
+    A digit is hollow, bent or a bare stroke; what it encloses bulges, as in a 0, while what is written is bent.
+    """
+    outlines = cv2.findContours(with_paper(piece.view(np.uint8), 1), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
+    outer, *holes = sorted(outlines, key=cv2.contourArea, reverse=True)
+    holes = [hole for hole in holes if cv2.contourArea(hole) > 0.01 * piece.size]
+    solid = piece.sum() > 0.75 * cv2.contourArea(outer)
+    stroke = not holes and min(piece.shape) < 0.5 * max(piece.shape)
+    return (solid and bulge(outer) > 0.93 and not stroke) or any(bulge(hole) < 0.75 for hole in holes)
+
+
+def bulge(outline):
+    """Return the area within an outline in parts of its convex hull's."""
+    return cv2.contourArea(outline) / max(cv2.contourArea(cv2.convexHull(outline)), 1)
+
+
+def rim_of(pixels):
+    """Return the outermost pixels of a picture: (H, W, ...) -> (N, ...)."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+
+
+def marks_on_any(colours, coarse, scale):
+    """Return the marks of any picture, in any order."""
     sheets = find_sheets(coarse)
     side = scale * (colours.shape[1] // coarse.shape[1])  # of a coarse pixel, in the upright picture
     found = [mark for sheet in sheets for mark in marks_on_sheet(colours, coarse, sheet, scale)]
@@ -111,8 +180,7 @@ def marks(image: Image.Image) -> list[Mark]:
             bare = [sheet for sheet in sheets if lies_free(sheet)]
             whole = [mark for mark in whole if not any(sheet[where(mark, side)].any() for sheet in bare)]
         found = whole if not found or len(whole) == len(found) else found
-    corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
-    return [found[i] for row in layout.lines(corners) for i in row]
+    return found
 
 
 def shrunk_to_extent(colours):
@@ -235,12 +303,12 @@ def painted_over(colours, small, sheet):
     return paper
 
 
-def marks_of(colours, coarse, scale, signs):
+def marks_of(colours, coarse, scale, signs, widths=WIDTHS):
     """Return the marks of pixels (H, W, 3), in any order.
 
     coarse: the same, smaller; scale: of the boxes; signs: 1 for dark ink, -1 for light.
     """
-    ink = find_ink(coarse, signs)
+    ink = find_ink(coarse, signs, widths)
     if ink is None:
         return []
     direction, line, size = ink
@@ -296,7 +364,7 @@ def shrunk(pixels, side):
     return pixels
 
 
-def find_ink(coarse, signs):
+def find_ink(coarse, signs, widths):
     """Return (direction, line, size) of the ink in a coarse picture, None where there is none.
 
     direction, float (3,): how its colour departs from the paper's, absolute sum 1; line: width of its main piece's line; size: longest side
@@ -308,13 +376,13 @@ def find_ink(coarse, signs):
     planes = []  # (direction, uint8 (H, W) with that ink dark)
     for sign in signs:
         bright = coarse if sign == 1 else 255 - coarse
-        away = cv2.subtract(closed(bright, WIDTHS[1]), bright).reshape(-1, 3).astype(np.float32)
+        away = cv2.subtract(closed(bright, widths[len(widths) // 2]), bright).reshape(-1, 3).astype(np.float32)
         direction = (np.square(away) @ np.ones(3, np.float32)) @ away  # a product, where sums along three are slow
         if direction.any():
             direction /= direction.sum()
             planes.append((sign * direction, seen_along(direction, bright)))
     best, second = (0, None, 0), 0
-    for width in WIDTHS:
+    for width in widths:
         for direction, plane in planes:
             pieces = Pieces(cv2.subtract(closed(plane, width), plane))
             if not pieces.weight.any():
@@ -633,6 +701,11 @@ def is_like(p, group, best):
     _, _, width, height = p.box(group)
     alike = 0.5 < height / p.box(best)[3] < 2 and height > 0.3 * width and p.clear[group].min() > 0.9
     return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and p.typical_line(group) > 0.5 * p.typical_line(best)
+
+
+def with_margin(pixels, width, colour):
+    """Return the picture with a margin of so many pixels of one colour: (H, W, 3) -> (H + 2 width, W + 2 width, 3)."""
+    return cv2.copyMakeBorder(pixels, width, width, width, width, cv2.BORDER_CONSTANT, value=colour)
 
 
 def with_paper(ink, width):

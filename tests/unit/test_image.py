@@ -764,3 +764,32 @@ def test_a_large_jpeg_is_decoded_where_a_large_png_is_refused():
         image.open_image(encoded(large), LIMIT)
     with pytest.raises(image.UnreadableImage, match="10 megapixels"):
         image.open_image(encoded(large, "JPEG"), 10_000_000)
+
+
+@pytest.mark.parametrize(("line", "margin"), [(0.25, 12), (0.25, 2), (0.2, 0)])
+@pytest.mark.parametrize("paper", [245, 15])
+def test_bold_digits_on_plain_ground_are_read_to_the_pictures_edge(line, margin, paper):
+    for name in "0123456789":
+        ink = strokes.ink(hands.draw(name, np.random.default_rng(0), wildness=0), line=line)
+        y, x = np.nonzero(ink > 0.2)
+        height, width = np.ptp(y) + 1, np.ptp(x) + 1
+        ink = np.pad(ink[y.min() : y.max() + 1, x.min() : x.max() + 1], margin)
+        (mark,) = image.marks(Image.fromarray((paper + (260 - 2 * paper) * ink).astype(np.uint8)))
+        assert mark.box == pytest.approx((margin, margin, width, height), abs=4), name
+
+
+def test_a_bold_1_is_no_plate_and_stands_where_it_is_in_a_large_picture():
+    picture = Image.new("L", (1000, 1400), 255)
+    ImageDraw.Draw(picture).rectangle([380, 300, 620, 1100], fill=0)
+    (mark,) = image.marks(picture)
+    assert mark.box == pytest.approx((380, 300, 240, 800), abs=10)
+
+
+def test_a_digit_in_a_speech_bubble_is_read_and_not_the_bubble():
+    picture = Image.new("L", (300, 330), 245)
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle([30, 30, 270, 200], 20, fill=40)
+    draw.polygon([(60, 190), (130, 190), (60, 290)], fill=40)
+    draw.line([(120, 70), (180, 70), (145, 165)], fill=245, width=12, joint="curve")
+    (mark,) = image.marks(picture)
+    assert mark.box == pytest.approx((120, 65, 67, 103), abs=4)
