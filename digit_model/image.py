@@ -120,15 +120,20 @@ def marks_on_plain_ground(colours, coarse, scale):
     margin = MARGIN * (colours.shape[1] // coarse.shape[1])
     ground = np.median(rim_of(coarse), 0).tolist()
     wide, coarse = with_margin(colours, margin, ground), with_margin(coarse, MARGIN, ground)
-    found = marks_of(wide, coarse, scale, (sign,), WIDTHS[-1:])
-    return [Mark(mark.ink, (mark.box[0] - margin * scale, mark.box[1] - margin * scale, *mark.box[2:])) for mark in found]
+    size = scale * np.array(colours.shape[1::-1])
+    found = []
+    for mark in marks_of(wide, coarse, scale, (sign,), WIDTHS[-1:]):
+        corner = np.array(mark.box[:2]) - margin * scale
+        start, stop = (np.clip(place, 0, size) for place in (corner, corner + mark.box[2:]))  # rounded, it may end in the margin
+        found.append(Mark(mark.ink, (*start.tolist(), *(stop - start).tolist())))
+    return found
 
 
 def plain_sign(coarse):
     """Return 1 for dark ink on light ground, -1 for light ink on dark, 0 where a glance does not tell.
 
     It tells where most of the picture's rim is on one side of Otsu's threshold, what is on that side is even, all else stands out from it,
-    and nothing of that else is a plate.
+    to one side only, and nothing of that else is a plate.
     """
     plane = cv2.cvtColor(coarse, cv2.COLOR_RGB2GRAY)
     light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
@@ -136,8 +141,9 @@ def plain_sign(coarse):
     mask = 1 - light if sign == 1 else light
     if rim_of(mask).mean() > 0.35 or not mask.any():
         return 0
-    ink, ground = plane[mask == 1], plane[mask == 0]
-    if (abs(ground - np.median(ground)) < 12).mean() < 0.7 or abs(ink.mean() - ground.mean()) < 60:
+    level = np.median(plane[mask == 0])
+    ground, ink = sign * (level - plane[mask == 0]), sign * (level - plane[mask == 1])  # how far towards the ink
+    if (abs(ground) < 12).mean() < 0.7 or (ground < -30).mean() > 0.01 or ink.mean() - ground.mean() < 60:
         return 0
     _, labels, stats = components(mask)
     large = np.flatnonzero(stats[1:, 4] > 0.02 * stats[1:, 4].max())[:60] + 1

@@ -793,3 +793,15 @@ def test_a_digit_in_a_speech_bubble_is_read_and_not_the_bubble():
     draw.line([(120, 70), (180, 70), (145, 165)], fill=245, width=12, joint="curve")
     (mark,) = image.marks(picture)
     assert mark.box == pytest.approx((120, 65, 67, 103), abs=4)
+
+
+def test_marks_lie_in_their_picture_where_it_gets_a_margin():
+    two_ways = np.full((270, 70), 105, np.uint8)  # from an even ground ink departs one way
+    two_ways[:40], two_ways[40:190, 60:] = 245, 38
+    strip = np.full((4, 247), 245, np.uint8)
+    strip[:, 34:] = 30
+    strip[1:3, 60:200:20] = 245
+    for pixels in (two_ways, strip):
+        for mark in image.marks(Image.fromarray(pixels)):
+            x, y, width, height = mark.box
+            assert 0 <= x < x + width <= pixels.shape[1] and 0 <= y < y + height <= len(pixels)
