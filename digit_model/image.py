@@ -110,7 +110,7 @@ def marks(image: Image.Image) -> list[Mark]:
 
 
 def plain_sign(coarse):
-    """Return 1 for dark ink on light ground, -1 for light ink on dark, 0 where a glance does not tell.
+    """Return 1 for dark ink on light ground, -1 for light ink on dark, 0 where a glance does not tell; coarse: uint8 (H, W, 3).
 
     It tells where most of the picture's rim is on one side of Otsu's threshold, what is on that side is even, all else stands out from it,
     and nothing of that else is a plate. Then neither polarity nor the width of a line need be guessed.
@@ -144,7 +144,7 @@ def is_plate(piece):
 
 
 def bulge(outline):
-    """Return the area within an outline in parts of its convex hull's."""
+    """Return the area within an outline, as OpenCV has them, in parts of its convex hull's."""
     return cv2.contourArea(outline) / max(cv2.contourArea(cv2.convexHull(outline)), 1)
 
 
@@ -291,7 +291,7 @@ def painted_over(colours, small, sheet):
 def marks_of(colours, coarse, scale, signs, widths=WIDTHS):
     """Return the marks of pixels (H, W, 3), in any order.
 
-    coarse: the same, smaller; scale: of the boxes; signs: 1 for dark ink, -1 for light.
+    coarse: the same, smaller; scale: of the boxes; signs: 1 for dark ink, -1 for light; widths: as WIDTHS, where ink is looked for.
     """
     ink = find_ink(coarse, signs, widths)
     if ink is None:
@@ -498,8 +498,7 @@ class Pieces:
         self.size = np.maximum(self.w, self.h)
         ink = np.flatnonzero(mask.view(bool))
         self.contrast = np.bincount(self.labels.ravel()[ink], self.values.ravel()[ink], count)[1:] / self.area
-        rim = np.concatenate([self.labels[0], self.labels[-1], self.labels[1:-1, 0], self.labels[1:-1, -1]])
-        clear = 1 - (np.bincount(rim, minlength=count)[1:] / (self.w + self.h)) ** 4
+        clear = 1 - (np.bincount(rim_of(self.labels), minlength=count)[1:] / (self.w + self.h)) ** 4
         near_edge = np.minimum(np.minimum(self.x + self.w, self.y + self.h), np.minimum(width - self.x, height - self.y))
         small = max(height, width) <= NO_PHOTO  # digits may fill it to the edge
         self.clear = np.where(near_edge <= max(1, RIM * extent(mask)), 0, np.maximum(clear, 0.5 if small else 0))
